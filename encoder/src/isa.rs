@@ -1,0 +1,127 @@
+//! The instruction sets that kernels are written for.
+
+use core::fmt;
+
+/// An instruction set: a *bundle* of CPU features that real processors have together, not a single
+/// CPUID bit.
+///
+/// The order, of the variants and of [`Isa::ALL`], is slowest first. Every name exists on every
+/// target; [`is_built`](Self::is_built) says whether this target can have it,
+/// [`is_available`](Self::is_available) whether this CPU does.
+///
+/// ```
+/// use q64::Isa;
+///
+/// assert!(Isa::Scalar.is_available());
+/// assert_eq!(Isa::Avx2.to_string(), "avx2");
+/// ```
+//
+// To register an ISA: add a variant, its place in `ALL` and its arm in `bundle`, all in order of
+// speed. The table of each operation (`…_PATHS`) then fails to compile until it has a row for the
+// new name.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// Plain Rust, on every target.
+    Scalar,
+    /// x86-64 with SSSE3: 16-byte registers and the byte shuffle (`pshufb`).
+    Ssse3,
+    /// x86-64 with AVX2: 32-byte registers.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VL and VBMI: 64-byte registers and byte permutes across all of
+    /// them (`vpermb`).
+    Avx512vbmi,
+}
+
+/// What there is to know about an [`Isa`].
+struct Bundle {
+    name: &'static str,
+    features: &'static [&'static str],
+    built: bool,
+    detected: fn() -> bool,
+}
+
+/// A bundle from its name, its target and its features; what is listed and what is detected is the
+/// same list.
+macro_rules! bundle {
+    ($name:literal, $arch:literal, [$($feature:tt)*]) => {
+        Bundle {
+            name: $name,
+            features: &[$($feature),*],
+            built: cfg!(target_arch = $arch),
+            detected: || true $(&& detected!($feature))*,
+        }
+    };
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+macro_rules! detected {
+    ($feature:tt) => {
+        std::arch::is_x86_feature_detected!($feature)
+    };
+}
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+macro_rules! detected {
+    ($feature:tt) => {
+        cfg!(target_feature = $feature)
+    };
+}
+
+impl Isa {
+    /// All instruction sets, slowest first, on every target.
+    pub const ALL: &'static [Self] = &[Self::Scalar, Self::Ssse3, Self::Avx2, Self::Avx512vbmi];
+
+    #[inline]
+    const fn bundle(self) -> Bundle {
+        match self {
+            Self::Scalar => Bundle {
+                name: "scalar",
+                features: &[],
+                built: true,
+                detected: || true,
+            },
+            Self::Ssse3 => bundle!("ssse3", "x86_64", ["ssse3"]),
+            Self::Avx2 => bundle!("avx2", "x86_64", ["avx2"]),
+            Self::Avx512vbmi => bundle!(
+                "avx512vbmi",
+                "x86_64",
+                ["avx512f" "avx512bw" "avx512vl" "avx512vbmi"]
+            ),
+        }
+    }
+
+    /// The name in lower case, as [`Display`](fmt::Display) prints it: `scalar`, `ssse3`, `avx2`,
+    /// `avx512vbmi`.
+    pub const fn name(self) -> &'static str {
+        self.bundle().name
+    }
+
+    /// The CPU features of the bundle, in the spelling of `#[target_feature]`; empty for
+    /// [`Isa::Scalar`]. A kernel of this ISA enables these and no others.
+    pub const fn features(self) -> &'static [&'static str] {
+        self.bundle().features
+    }
+
+    /// Whether kernels of this ISA are compiled for this target.
+    pub const fn is_built(self) -> bool {
+        self.bundle().built
+    }
+
+    /// Whether this CPU and operating system can run kernels of this ISA: it is
+    /// [built](Self::is_built) and every one of its [features](Self::features) is there.
+    ///
+    /// With the feature `std` the CPU is asked, once per process
+    /// ([`std::arch::is_x86_feature_detected!`] remembers). Without it a `no_std` program cannot
+    /// ask: only features that were fixed when it was compiled count (`-C target-feature=+avx2`,
+    /// `-C target-cpu=…`), so that an ordinary build has [`Isa::Scalar`] alone.
+    #[inline]
+    pub fn is_available(self) -> bool {
+        self.is_built() && (self.bundle().detected)()
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod dispatch;
+mod error;
+mod isa;
+mod q64;
+
+pub use crate::dispatch::{Encoder, Operation};
+pub use crate::error::{BufferTooSmall, DecodeError, Q64Error};
+pub use crate::isa::Isa;
+pub use crate::q64::{
+    q64_decode, q64_decode_to_buffer, q64_decoded_len, q64_encode, q64_encode_to_buffer,
+    q64_encoded_len,
+};

@@ -1,0 +1,460 @@
+//! Q64: every byte becomes two characters, high nibble first, from an alphabet that depends on the
+//! position.
+//!
+//! This file has the format, the tables of kernels, what all kernels share (the driver), and the
+//! API. The other files of this folder are the kernels, one file per instruction set.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+
+use crate::dispatch::{Encoder, Paths, on_x86_64};
+use crate::error::{BufferTooSmall, DecodeError, Q64Error};
+use crate::isa::Isa;
+
+mod scalar;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512vbmi;
+#[cfg(target_arch = "x86_64")]
+mod ssse3;
+
+// -------------------------------------------------------------------------------------- the format
+
+/// The alphabet of each position modulo 4. No character is in two of them, so that each names its
+/// position by itself.
+pub(crate) const ALPHABETS: [[u8; 16]; 4] = [
+    *b"ABCDEFGHIJKLMNOP",
+    *b"QRSTUVWXYZabcdef",
+    *b"ghijklmnopqrstuv",
+    *b"wxyz0123456789-_",
+];
+
+/// What a byte of text means: `alphabet << 4 | nibble`, or [`NO_CHARACTER`].
+pub(crate) const MEANING: [u8; 256] = {
+    let mut meaning = [NO_CHARACTER; 256];
+    let mut i = 0;
+    while i < 64 {
+        meaning[ALPHABETS[i / 16][i % 16] as usize] = i as u8;
+        i += 1;
+    }
+    meaning
+};
+
+pub(crate) const NO_CHARACTER: u8 = 0xff;
+
+/// The first characters of the alphabets of high nibbles, for even and odd bytes of data. Both
+/// alphabets are contiguous in ASCII, so that a high nibble needs no table: `character = HIGH +
+/// nibble`.
+const HIGH: [u8; 2] = {
+    let mut nibble = 0;
+    while nibble < 16 {
+        assert!(ALPHABETS[0][nibble] == ALPHABETS[0][0] + nibble as u8);
+        assert!(ALPHABETS[2][nibble] == ALPHABETS[2][0] + nibble as u8);
+        nibble += 1;
+    }
+    [ALPHABETS[0][0], ALPHABETS[2][0]]
+};
+
+// ------------------------------------------------------------------------------------- the kernels
+
+/// What a byte of data becomes: two characters, the high nibble's first. Kernels see text as pairs,
+/// as many as there are bytes of data.
+type Pair<T = u8> = [T; 2];
+
+/// A byte that kernels write. It need not be initialised yet, so that a new `String` is not zeroed
+/// first.
+type Out = MaybeUninit<u8>;
+
+/// Writes every pair of `text`; it has as many as `data` has bytes, else the kernel panics.
+///
+/// # Safety
+/// The ISA of the kernel's row is available.
+pub(crate) type EncodeKernel = unsafe fn(data: &[u8], text: &mut [Pair<Out>]);
+
+/// Writes every byte of `data`, or returns the first offending character; `text` has as many pairs
+/// as `data` has bytes, else the kernel panics.
+///
+/// # Safety
+/// The ISA of the kernel's row is available.
+pub(crate) type DecodeKernel =
+    unsafe fn(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError>;
+
+/// The kernels of `q64_encode`.
+pub(crate) const ENCODE_PATHS: Paths<EncodeKernel> = Paths::new(
+    scalar::encode,
+    [
+        (Isa::Ssse3, on_x86_64!(ssse3::encode)),
+        (Isa::Avx2, on_x86_64!(avx2::encode)),
+        (Isa::Avx512vbmi, on_x86_64!(avx512vbmi::encode)),
+    ],
+);
+
+/// The kernels of `q64_decode`.
+pub(crate) const DECODE_PATHS: Paths<DecodeKernel> = Paths::new(
+    scalar::decode,
+    [
+        (Isa::Ssse3, on_x86_64!(ssse3::decode)),
+        (Isa::Avx2, on_x86_64!(avx2::decode)),
+        (Isa::Avx512vbmi, on_x86_64!(avx512vbmi::decode)),
+    ],
+);
+
+// -------------------------------------------------------------------------------------- the driver
+//
+// Both directions feed a kernel's block function: first every whole block, then, if bytes are left,
+// the last N once more as a block that overlaps the one before, where it writes the same again. The
+// code repeats every 2 bytes of data, so this block must start at an even one; an odd last byte is
+// left to the table. Data shorter than a block goes to `short`.
+//
+//     data         |------ N ------|------ N ------|-- rest --|
+//     last block                         |------ N ------|  .       . one byte, if the length is odd
+//
+// Drivers are always inlined into a kernel's `#[target_feature]` function, and so is the block, a
+// closure made there: each kernel becomes one tight loop, and nothing here is unsafe.
+
+/// Encodes `data` by blocks of `N` bytes, whose text is two times `N` characters.
+#[inline(always)]
+fn encode_blocks<const N: usize>(
+    data: &[u8],
+    text: &mut [Pair<Out>],
+    block: impl Fn(&[u8; N], &mut [[Out; N]; 2]),
+    short: impl FnOnce(&[u8], &mut [Pair<Out>]),
+) {
+    const { assert!(N.is_multiple_of(2), "a block starts at an even byte") };
+    assert!(
+        data.len() == text.len(),
+        "a pair of characters for every byte"
+    );
+    if data.len() < N {
+        return short(data, text);
+    }
+    let (blocks, rest) = data.as_chunks();
+    let texts = text.as_flattened_mut().as_chunks_mut().0.as_chunks_mut().0;
+    for (data, text) in blocks.iter().zip(texts) {
+        block(data, text);
+    }
+    if rest.is_empty() {
+        return;
+    }
+    let even = data.len() & !1;
+    if rest.len() > 1 {
+        let last = even - N..even;
+        let last_text = text[last.clone()].as_flattened_mut().as_chunks_mut().0;
+        block(
+            data[last].first_chunk().unwrap(),
+            last_text.first_chunk_mut().unwrap(),
+        );
+    }
+    scalar::encode_odd(&data[even..], &mut text[even..]);
+}
+
+/// Decodes `text` by blocks of two times `N` characters, whose data is `N` bytes. The block
+/// function says whether all characters were good; only if not are those of this block looked at
+/// one by one.
+#[inline(always)]
+fn decode_blocks<const N: usize>(
+    text: &[Pair],
+    data: &mut [Out],
+    block: impl Fn(&[[u8; N]; 2], &mut [Out; N]) -> bool,
+    short: impl FnOnce(&[Pair], &mut [Out]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    const { assert!(N.is_multiple_of(2), "a block starts at an even byte") };
+    assert!(
+        text.len() == data.len(),
+        "a pair of characters for every byte"
+    );
+    if text.len() < N {
+        return short(text, data);
+    }
+    let texts = text.as_flattened().as_chunks().0.as_chunks().0;
+    let (blocks, rest) = data.as_chunks_mut();
+    let bad = texts
+        .iter()
+        .zip(blocks)
+        .position(|(text, data)| !block(text, data));
+    if let Some(bad) = bad {
+        return Err(first_offender(text, bad * N));
+    }
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let even = text.len() & !1;
+    if rest.len() > 1 {
+        let last = even - N..even;
+        let last_text = text[last.clone()].as_flattened().as_chunks().0;
+        let good = block(
+            last_text.first_chunk().unwrap(),
+            data[last.clone()].first_chunk_mut().unwrap(),
+        );
+        // What this block shares with the one before was good there, so that the first offender is
+        // still the first.
+        if !good {
+            return Err(first_offender(text, last.start));
+        }
+    }
+    if !scalar::decode_odd(&text[even..], &mut data[even..]) {
+        return Err(first_offender(text, even));
+    }
+    Ok(())
+}
+
+/// The first character that its position does not allow, in `text` from pair `from` on. There must
+/// be one.
+#[cold]
+#[inline(never)]
+fn first_offender(text: &[Pair], from: usize) -> DecodeError {
+    for (position, byte) in text.as_flattened().iter().enumerate().skip(2 * from) {
+        if usize::from(MEANING[usize::from(*byte)] >> 4) != position % 4 {
+            return DecodeError::at(position);
+        }
+    }
+    unreachable!("a kernel refused characters from {from} on, all of which the format allows")
+}
+
+// ----------------------------------------------------------------------------------------- the API
+
+impl Encoder {
+    /// Encodes `data` into the first `2 * data.len()` bytes of `output` and returns their number.
+    /// Further bytes of `output` are left as they are.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] if `output` is shorter; nothing is written then.
+    ///
+    /// ```
+    /// use q64::{BufferTooSmall, Encoder};
+    ///
+    /// let encoder = Encoder::new();
+    /// let mut text = [0; 8];
+    /// assert_eq!(encoder.encode_into(b"Q64", &mut text), Ok(6));
+    /// assert_eq!(&text, b"FRj2DU\0\0");
+    /// assert_eq!(encoder.encode_into(b"Q64", &mut text[..5]), Err(BufferTooSmall));
+    /// ```
+    #[inline]
+    pub fn encode_into(&self, data: &[u8], output: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        // A slice has at most isize::MAX bytes, so this cannot overflow.
+        let output = output.get_mut(..2 * data.len()).ok_or(BufferTooSmall)?;
+        self.run_encode(data, uninit(output));
+        Ok(output.len())
+    }
+
+    /// Encodes `data` into a new string of `2 * data.len()` bytes.
+    ///
+    /// # Panics
+    /// If the string cannot be allocated, as with [`Vec::with_capacity`].
+    ///
+    /// ```
+    /// assert_eq!(q64::Encoder::new().encode(b"Q64"), "FRj2DU");
+    /// ```
+    pub fn encode(&self, data: &[u8]) -> String {
+        let len = 2 * data.len();
+        let mut text = Vec::with_capacity(len);
+        self.run_encode(data, &mut text.spare_capacity_mut()[..len]);
+        // SAFETY: the capacity is at least `len`, and a kernel writes all of the output that it is
+        // given.
+        unsafe { text.set_len(len) };
+        // SAFETY: every alphabet is ASCII, and kernels write nothing but its characters.
+        unsafe { String::from_utf8_unchecked(text) }
+    }
+
+    /// Decodes `text` into the first `text.len() / 2` bytes of `output` and returns their number.
+    /// Further bytes of `output` are left as they are.
+    ///
+    /// # Errors
+    /// As [`q64_decode_to_buffer`], but in one register; [`DecodeError::explain`] gives the full
+    /// [`Q64Error`].
+    ///
+    /// ```
+    /// use q64::{Encoder, Q64Error};
+    ///
+    /// let encoder = Encoder::new();
+    /// let mut data = [0; 4];
+    /// assert_eq!(encoder.decode_into(b"FRj2DU", &mut data), Ok(3));
+    /// assert_eq!(&data, b"Q64\0");
+    ///
+    /// let text = b"FRj2!U";
+    /// let error = encoder.decode_into(text, &mut data).unwrap_err().explain(text, data.len());
+    /// assert_eq!(error, Q64Error::InvalidCharacter { position: 4, byte: b'!' });
+    /// ```
+    #[inline]
+    pub fn decode_into(&self, text: &[u8], output: &mut [u8]) -> Result<usize, DecodeError> {
+        if !text.len().is_multiple_of(2) {
+            return Err(DecodeError::ODD_LENGTH);
+        }
+        let output = output
+            .get_mut(..text.len() / 2)
+            .ok_or(DecodeError::BUFFER_TOO_SMALL)?;
+        self.run_decode(text, uninit(output))?;
+        Ok(output.len())
+    }
+
+    /// Decodes `text` into a new vector of `text.len() / 2` bytes.
+    ///
+    /// # Errors
+    /// [`Q64Error::OddLength`], or else [`Q64Error::InvalidCharacter`] or
+    /// [`Q64Error::WrongPosition`] with the leftmost offending byte.
+    ///
+    /// # Panics
+    /// If the vector cannot be allocated, as with [`Vec::with_capacity`].
+    ///
+    /// ```
+    /// use q64::{Encoder, Q64Error};
+    ///
+    /// let encoder = Encoder::new();
+    /// assert_eq!(encoder.decode(b"FRj2DU").unwrap(), b"Q64");
+    /// assert_eq!(encoder.decode(b"FRj"), Err(Q64Error::OddLength { len: 3 }));
+    /// ```
+    pub fn decode(&self, text: &[u8]) -> Result<Vec<u8>, Q64Error> {
+        if !text.len().is_multiple_of(2) {
+            return Err(Q64Error::OddLength { len: text.len() });
+        }
+        let len = text.len() / 2;
+        let mut data = Vec::with_capacity(len);
+        self.run_decode(text, &mut data.spare_capacity_mut()[..len])
+            .map_err(|error| error.explain(text, len))?;
+        // SAFETY: the capacity is at least `len`, and a kernel that succeeds has written all of the
+        // output.
+        unsafe { data.set_len(len) };
+        Ok(data)
+    }
+
+    #[inline]
+    fn run_encode(&self, data: &[u8], output: &mut [Out]) {
+        let text = output.as_chunks_mut().0;
+        // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
+        unsafe { (self.q64_encode.kernel())(data, text) }
+    }
+
+    #[inline]
+    fn run_decode(&self, text: &[u8], output: &mut [Out]) -> Result<(), DecodeError> {
+        let text = text.as_chunks().0;
+        // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
+        unsafe { (self.q64_decode.kernel())(text, output) }
+    }
+}
+
+/// A buffer as kernels want it.
+#[inline]
+fn uninit(buffer: &mut [u8]) -> &mut [Out] {
+    // SAFETY: the same memory with the same layout. Through the result only initialised bytes are
+    // written: kernels have no other to write.
+    unsafe { &mut *(buffer as *mut [u8] as *mut [Out]) }
+}
+
+/// Encodes `data` as Q64 text with the best kernels of this CPU: two characters per byte.
+///
+/// # Panics
+/// If the string cannot be allocated, as with [`Vec::with_capacity`].
+///
+/// ```
+/// assert_eq!(q64::q64_encode(b"Q64"), "FRj2DU");
+/// assert_eq!(q64::q64_encode(&[]), "");
+/// ```
+pub fn q64_encode(data: &[u8]) -> String {
+    Encoder::new().encode(data)
+}
+
+/// Decodes Q64 text, given as `&str` or as bytes, with the best kernels of this CPU. Decoding is
+/// strict: every character must be of its position's alphabet.
+///
+/// # Errors
+/// [`Q64Error::OddLength`], or else [`Q64Error::InvalidCharacter`] or [`Q64Error::WrongPosition`]
+/// with the leftmost offending byte. Text that is not ASCII is always refused.
+///
+/// # Panics
+/// If the vector cannot be allocated, as with [`Vec::with_capacity`].
+///
+/// ```
+/// use q64::{Q64Error, q64_decode};
+///
+/// assert_eq!(q64_decode("FRj2DU").unwrap(), b"Q64");
+/// assert_eq!(q64_decode(b"FRj2DU").unwrap(), b"Q64");
+///
+/// let shifted = q64_decode("Rj2DUA").unwrap_err();
+/// assert_eq!(shifted, Q64Error::WrongPosition { position: 0, byte: b'R', found: 1, expected: 0 });
+/// assert_eq!(q64_decode("AQé").unwrap_err().position(), Some(2));
+/// ```
+pub fn q64_decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Q64Error> {
+    Encoder::new().decode(text.as_ref())
+}
+
+/// Encodes `data` into the first `2 * data.len()` bytes of `output` with the best kernels of this
+/// CPU, and returns their number. Further bytes of `output` are left as they are.
+///
+/// # Errors
+/// [`Q64Error::BufferTooSmall`] if `output` is shorter; nothing is written then.
+///
+/// ```
+/// use q64::{Q64Error, q64_encode_to_buffer};
+///
+/// let mut text = [0; 6];
+/// assert_eq!(q64_encode_to_buffer(b"Q64", &mut text), Ok(6));
+/// assert_eq!(&text, b"FRj2DU");
+/// assert_eq!(
+///     q64_encode_to_buffer(b"Q64", &mut text[..5]),
+///     Err(Q64Error::BufferTooSmall { needed: 6, available: 5 })
+/// );
+/// ```
+#[inline]
+pub fn q64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q64Error> {
+    #[cold]
+    fn explain(needed: usize, available: usize) -> Q64Error {
+        Q64Error::BufferTooSmall { needed, available }
+    }
+    Encoder::new()
+        .encode_into(data, output)
+        .map_err(|BufferTooSmall| explain(2 * data.len(), output.len()))
+}
+
+/// Decodes Q64 text, given as `&str` or as bytes, into the first `text.len() / 2` bytes of `output`
+/// with the best kernels of this CPU, and returns their number. Further bytes of `output` are left
+/// as they are.
+///
+/// # Errors
+/// The first of these that holds: [`Q64Error::OddLength`]; [`Q64Error::BufferTooSmall`], and
+/// nothing is written; [`Q64Error::InvalidCharacter`] or [`Q64Error::WrongPosition`] with the
+/// leftmost offending byte, and what those `text.len() / 2` bytes of `output` hold then is
+/// unspecified.
+///
+/// ```
+/// use q64::{Q64Error, q64_decode_to_buffer};
+///
+/// let mut data = [0; 4];
+/// assert_eq!(q64_decode_to_buffer("FRj2DU", &mut data), Ok(3));
+/// assert_eq!(&data, b"Q64\0");
+/// assert_eq!(
+///     q64_decode_to_buffer("FRj2DU", &mut data[..2]),
+///     Err(Q64Error::BufferTooSmall { needed: 3, available: 2 })
+/// );
+/// ```
+#[inline]
+pub fn q64_decode_to_buffer(text: impl AsRef<[u8]>, output: &mut [u8]) -> Result<usize, Q64Error> {
+    let text = text.as_ref();
+    Encoder::new()
+        .decode_into(text, output)
+        .map_err(|error| error.explain(text, output.len()))
+}
+
+/// The length of the text of `data_len` bytes, or `None` if it does not fit a `usize`.
+///
+/// ```
+/// assert_eq!(q64::q64_encoded_len(384), Some(768));
+/// assert_eq!(q64::q64_encoded_len(usize::MAX), None);
+/// ```
+#[inline]
+pub const fn q64_encoded_len(data_len: usize) -> Option<usize> {
+    data_len.checked_mul(2)
+}
+
+/// The length of the data of `text_len` bytes of text. An odd `text_len` is rounded down; decoding
+/// refuses such text.
+///
+/// ```
+/// assert_eq!(q64::q64_decoded_len(768), 384);
+/// ```
+#[inline]
+pub const fn q64_decoded_len(text_len: usize) -> usize {
+    text_len / 2
+}

@@ -1,0 +1,255 @@
+//! Instruction sets, handles, errors and sizes: what does not depend on what is encoded.
+
+use crate::common::noise;
+use std::collections::BTreeSet;
+use std::{fs, mem};
+
+use q64::{
+    BufferTooSmall, DecodeError, Encoder, Isa, Operation, Q64Error, q64_decode,
+    q64_decode_to_buffer, q64_decoded_len, q64_encode, q64_encode_to_buffer, q64_encoded_len,
+};
+
+#[test]
+fn every_operation_has_a_row_for_every_isa() {
+    assert!(!Operation::ALL.is_empty());
+    for operation in Operation::ALL {
+        assert_eq!(operation.paths(), Isa::ALL, "{operation}");
+    }
+}
+
+#[test]
+fn isas_are_in_order_and_have_names_of_their_own() {
+    assert!(Isa::ALL.is_sorted());
+    let names: BTreeSet<_> = Isa::ALL.iter().map(|isa| isa.to_string()).collect();
+    assert_eq!(names.len(), Isa::ALL.len());
+    assert_eq!(Isa::ALL[0], Isa::Scalar);
+    assert_eq!(format!("{:>8}|", Isa::Avx2), "    avx2|");
+}
+
+#[test]
+fn an_isa_is_available_if_the_cpu_has_all_its_features() {
+    for isa in Isa::ALL {
+        let has_all = isa.features().iter().all(|feature| cpu_has(feature));
+        assert_eq!(isa.is_available(), isa.is_built() && has_all, "{isa}");
+    }
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+fn cpu_has(feature: &str) -> bool {
+    match feature {
+        "ssse3" => is_x86_feature_detected!("ssse3"),
+        "avx2" => is_x86_feature_detected!("avx2"),
+        "avx512f" => is_x86_feature_detected!("avx512f"),
+        "avx512bw" => is_x86_feature_detected!("avx512bw"),
+        "avx512vl" => is_x86_feature_detected!("avx512vl"),
+        "avx512vbmi" => is_x86_feature_detected!("avx512vbmi"),
+        _ => panic!("this test does not know {feature}"),
+    }
+}
+
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+fn cpu_has(feature: &str) -> bool {
+    match feature {
+        "ssse3" => cfg!(target_feature = "ssse3"),
+        "avx2" => cfg!(target_feature = "avx2"),
+        "avx512f" => cfg!(target_feature = "avx512f"),
+        "avx512bw" => cfg!(target_feature = "avx512bw"),
+        "avx512vl" => cfg!(target_feature = "avx512vl"),
+        "avx512vbmi" => cfg!(target_feature = "avx512vbmi"),
+        _ => panic!("this test does not know {feature}"),
+    }
+}
+
+#[test]
+fn a_handle_exists_only_for_an_available_isa_and_is_of_that_isa() {
+    for &isa in Isa::ALL {
+        let Some(encoder) = Encoder::with(isa) else {
+            assert!(!isa.is_available(), "{isa} is available");
+            continue;
+        };
+        assert!(isa.is_available(), "{isa} is not available");
+        assert_eq!(encoder.isa(), isa);
+        for &operation in Operation::ALL {
+            assert_eq!(encoder.isa_of(operation), isa, "{operation}");
+        }
+    }
+}
+
+#[test]
+fn the_best_handle_uses_the_last_available_row() {
+    let best = Encoder::new();
+    for &operation in Operation::ALL {
+        let last = operation.paths().iter().rfind(|isa| isa.is_available());
+        assert_eq!(Some(&best.isa_of(operation)), last, "{operation}");
+    }
+    assert_eq!(format!("{best:?}"), format!("{:?}", Encoder::default()));
+}
+
+/// The compiler does not compare what a kernel enables with what its ISA detects. Calling one is
+/// sound only if the two are the same.
+#[test]
+fn kernels_enable_the_features_of_their_isa() {
+    for isa in Isa::ALL {
+        let path = format!("{}/src/q64/{isa}.rs", env!("CARGO_MANIFEST_DIR"));
+        let source = fs::read_to_string(&path).expect("a file for each ISA");
+        let kernels = source.matches("\npub(super) fn encode(").count()
+            + source.matches("\npub(super) fn decode(").count();
+        assert_eq!(kernels, 2, "{path}");
+        let mut want = BTreeSet::new();
+        if *isa != Isa::Scalar {
+            want.insert(isa.features().join(","));
+        }
+        assert_eq!(features_enabled(&source), want, "{path}");
+    }
+    let planted =
+        "#[target_feature(enable = \"avx2\")]\nfn f() {}\n#[target_feature(enable = \"bmi2\")]";
+    assert_eq!(
+        features_enabled(planted),
+        ["avx2", "bmi2"].map(String::from).into()
+    );
+}
+
+fn features_enabled(source: &str) -> BTreeSet<String> {
+    let lists = source.split("enable = \"").skip(1);
+    lists
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn free_functions_take_text_in_any_form() {
+    let data = b"Q64".to_vec();
+    let text = q64_encode(&data);
+    assert_eq!(q64_decode("FRj2DU").as_ref(), Ok(&data));
+    assert_eq!(q64_decode(&text).as_ref(), Ok(&data));
+    assert_eq!(q64_decode(text.as_bytes()).as_ref(), Ok(&data));
+    assert_eq!(q64_decode(text.clone().into_bytes()).as_ref(), Ok(&data));
+    let mut output = [0; 3];
+    assert_eq!(q64_decode_to_buffer(&text, &mut output), Ok(3));
+    assert_eq!(q64_decode_to_buffer(text.as_bytes(), &mut output), Ok(3));
+}
+
+#[test]
+fn a_new_buffer_is_as_large_as_it_must_be() {
+    for len in [0, 1, 15, 384, 4096] {
+        let text = q64_encode(&noise(1, len));
+        assert_eq!((text.len(), text.capacity()), (2 * len, 2 * len));
+        let data = q64_decode(text).unwrap();
+        assert_eq!((data.len(), data.capacity()), (len, len));
+    }
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(q64_encoded_len(0), Some(0));
+    assert_eq!(q64_encoded_len(usize::MAX / 2), Some(usize::MAX - 1));
+    assert_eq!(q64_encoded_len(usize::MAX / 2 + 1), None);
+    assert_eq!(q64_decoded_len(0), 0);
+    assert_eq!(q64_decoded_len(7), 3);
+}
+
+#[test]
+fn errors_win_in_the_promised_order() {
+    let mut output = [0xa5; 1];
+    let refused = |text: &str, output: &mut [u8]| q64_decode_to_buffer(text, output).unwrap_err();
+    assert_eq!(
+        refused("!!!!!", &mut output),
+        Q64Error::OddLength { len: 5 }
+    );
+    let small = Q64Error::BufferTooSmall {
+        needed: 2,
+        available: 1,
+    };
+    assert_eq!(refused("!!!!", &mut output), small);
+    assert_eq!(output, [0xa5]);
+    let invalid = Q64Error::InvalidCharacter {
+        position: 1,
+        byte: b'!',
+    };
+    assert_eq!(refused("A!", &mut output), invalid);
+    let wrong = Q64Error::WrongPosition {
+        position: 0,
+        byte: b'_',
+        found: 3,
+        expected: 0,
+    };
+    assert_eq!(refused("_!", &mut output), wrong);
+    assert_eq!(
+        q64_encode_to_buffer(b"Q64", &mut output),
+        Err(Q64Error::BufferTooSmall {
+            needed: 6,
+            available: 1
+        })
+    );
+}
+
+#[test]
+fn errors_say_what_where_and_what_was_expected() {
+    let cases = [
+        (
+            q64_decode("AQg").unwrap_err(),
+            ("odd_length", None),
+            "odd length: the text has 3 bytes, but every encoded byte is two characters; \
+             is it cut off, or followed by a line end?",
+        ),
+        (
+            q64_decode("AQ\n!").unwrap_err(),
+            ("invalid_character", Some(2)),
+            "invalid character: byte 0x0a ('\\n') at position 2 is in no Q64 alphabet; \
+             expected one of \"ghijklmnopqrstuv\"",
+        ),
+        (
+            q64_decode("AQgwA_").unwrap_err(),
+            ("wrong_position", Some(5)),
+            "wrong position: '_' at position 5 is of alphabet 3, expected alphabet 1, \
+             one of \"QRSTUVWXYZabcdef\"; are characters missing or added before it?",
+        ),
+        (
+            q64_decode_to_buffer("AQgw", &mut []).unwrap_err(),
+            ("buffer_too_small", None),
+            "buffer too small: the output buffer has 0 bytes, the result needs 2",
+        ),
+    ];
+    for (error, (kind, position), message) in cases {
+        assert_eq!((error.kind(), error.position()), (kind, position));
+        assert_eq!(error.to_string(), message);
+        assert!(std::error::Error::source(&error).is_none());
+    }
+}
+
+#[test]
+fn small_errors_are_small_and_say_as_much_as_they_know() {
+    assert_eq!(mem::size_of::<BufferTooSmall>(), 0);
+    assert_eq!(mem::size_of::<DecodeError>(), mem::size_of::<usize>());
+
+    let encoder = Encoder::new();
+    assert_eq!(
+        encoder
+            .encode_into(b"Q64", &mut [])
+            .unwrap_err()
+            .to_string(),
+        "buffer too small: encoded text needs two bytes for every byte of data"
+    );
+    let refused = |text: &[u8], output: &mut [u8]| encoder.decode_into(text, output).unwrap_err();
+    let odd = refused(b"AQg", &mut []);
+    assert_eq!(
+        (odd.position(), format!("{odd:?}")),
+        (None, "OddLength".into())
+    );
+    assert!(odd.to_string().starts_with("odd length: "));
+    let small = refused(b"AQgw", &mut [0]);
+    assert_eq!(
+        (small.position(), format!("{small:?}")),
+        (None, "BufferTooSmall".into())
+    );
+    assert!(small.to_string().starts_with("buffer too small: "));
+    let character = refused(b"AQgg", &mut [0; 2]);
+    assert_eq!(
+        (character.position(), format!("{character:?}")),
+        (Some(3), "Character(3)".into())
+    );
+    assert_eq!(
+        character.to_string(),
+        "the byte at position 3 is not a character of that position's alphabet, \"wxyz0123456789-_\""
+    );
+}

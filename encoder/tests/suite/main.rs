@@ -1,0 +1,6 @@
+//! The tests of the public API.
+
+mod api;
+mod common;
+mod every_path;
+mod known_answers;

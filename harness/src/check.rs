@@ -1,0 +1,347 @@
+//! One case on one path: the call, and everything that is looked at after it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::arena::{Buffer, Poison};
+use crate::case::{Case, Place, mix};
+use crate::operation::{Call, CodePath, Input, Operation, Outcome, Params, Peer};
+use crate::page::Page;
+use crate::verdict::{Depth, Stray, Verdict, compare};
+
+/// A path or a peer: what a case can be run on.
+pub(crate) enum Subject<'a> {
+    Path(&'a CodePath),
+    Peer(&'a Peer),
+}
+
+impl Operation {
+    /// Paths first, then peers: the order that every index of a subject refers to.
+    pub(crate) fn subjects(&self) -> Vec<Subject<'_>> {
+        self.paths
+            .iter()
+            .map(Subject::Path)
+            .chain(self.peers.iter().map(Subject::Peer))
+            .collect()
+    }
+}
+
+impl Subject<'_> {
+    pub(crate) fn path(&self) -> &CodePath {
+        match self {
+            Subject::Path(path) => path,
+            Subject::Peer(peer) => &peer.path,
+        }
+    }
+}
+
+/// A case with its bytes and the answer that is due. Made before any path runs on it.
+pub(crate) struct Prepared {
+    pub(crate) parts: Vec<Vec<u8>>,
+    pub(crate) params: Params,
+    pub(crate) want: Outcome<Vec<u8>>,
+    capacity: usize,
+    input: Place,
+    output: Place,
+}
+
+impl Prepared {
+    /// What a path is to be judged by on `case`.
+    pub(crate) fn new(operation: &Operation, case: &Case) -> Result<Self, String> {
+        let guarded = || -> Result<Self, String> {
+            let parts = operation.resolve(case)?;
+            Ok(Self::from_parts(operation, parts, case, None))
+        };
+        catch_unwind(AssertUnwindSafe(guarded)).unwrap_or_else(|panic| {
+            Err(format!(
+                "the reference of {} panicked: {}",
+                operation.name,
+                message(&*panic)
+            ))
+        })
+    }
+
+    /// The same with an answer that is known beforehand.
+    pub(crate) fn known(
+        operation: &Operation,
+        case: &Case,
+        want: Outcome<Vec<u8>>,
+    ) -> Result<Self, String> {
+        let parts = operation.resolve(case)?;
+        Ok(Self::from_parts(operation, parts, case, Some(want)))
+    }
+
+    fn from_parts(
+        operation: &Operation,
+        parts: Vec<Vec<u8>>,
+        case: &Case,
+        want: Option<Outcome<Vec<u8>>>,
+    ) -> Self {
+        let (want, capacity) = {
+            let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let input = Input::new(&slices, &case.params);
+            (
+                want.unwrap_or_else(|| (operation.reference)(&input)),
+                (operation.capacity)(&input),
+            )
+        };
+        Self {
+            parts,
+            params: case.params.clone(),
+            want,
+            capacity,
+            input: case.input,
+            output: case.output,
+        }
+    }
+
+    /// What a peer is to be judged by: its own input, made from this one, and its own reference.
+    pub(crate) fn for_peer(&self, peer: &Peer) -> Result<Self, String> {
+        let guarded = || {
+            let slices: Vec<&[u8]> = self.parts.iter().map(Vec::as_slice).collect();
+            let parts = vec![(peer.input)(&Input::new(&slices, &self.params))];
+            let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let input = Input::new(&slices, &self.params);
+            let want = (peer.reference)(&input);
+            let capacity = (peer.capacity)(&input).max(want.as_ref().map_or(0, Vec::len));
+            Self {
+                want,
+                capacity,
+                params: self.params.clone(),
+                input: self.input,
+                output: self.output,
+                parts: parts.clone(),
+            }
+        };
+        catch_unwind(AssertUnwindSafe(guarded)).map_err(|panic| {
+            format!(
+                "the reference of peer {} panicked: {}",
+                peer.path.isa,
+                message(&*panic)
+            )
+        })
+    }
+
+    /// How often a case is run: twice between margins, whose poison then differs in every bit.
+    pub(crate) fn runs(&self) -> usize {
+        if matches!(
+            (self.input, self.output),
+            (Place::At(_), _) | (_, Place::At(_))
+        ) {
+            2
+        } else {
+            1
+        }
+    }
+}
+
+/// The guarded memory of a worker, and how it calls a path.
+pub(crate) struct Bench {
+    parts: Vec<Buffer>,
+    output: Buffer,
+    poison: Poison,
+    page: &'static Page,
+    calls: u64,
+    seed: u64,
+}
+
+impl Bench {
+    pub(crate) fn new(seed: u64, page: &'static Page) -> Self {
+        Self {
+            parts: Vec::new(),
+            output: Buffer::new(),
+            poison: Poison::new(mix(&[seed, 0x706f])),
+            page,
+            calls: 0,
+            seed,
+        }
+    }
+
+    /// Places the parts of a case in guarded memory, for any number of calls.
+    pub(crate) fn load(&mut self, prepared: &Prepared, run: usize) {
+        self.parts
+            .resize_with(self.parts.len().max(prepared.parts.len()), Buffer::new);
+        for (number, (buffer, part)) in self.parts.iter_mut().zip(&prepared.parts).enumerate() {
+            buffer.load(part, prepared.input, &self.poison, run);
+            self.page.buffer(1 + number, buffer.addresses());
+        }
+    }
+
+    /// Calls `path` on the case that was loaded last. `Ok` says how far refusals were compared.
+    pub(crate) fn call(
+        &mut self,
+        path: &CodePath,
+        subject: usize,
+        prepared: &Prepared,
+        run: usize,
+    ) -> Result<Option<Depth>, Verdict> {
+        self.calls += 1;
+        // Never 0, so that a byte which the path leaves as it was is not the byte that is due.
+        let stale = (mix(&[self.seed, self.calls]) as u8) | 1;
+        let want = prepared
+            .want
+            .as_ref()
+            .map(Vec::as_slice)
+            .map_err(Clone::clone);
+        let (count, output, poison) = (prepared.parts.len(), &mut self.output, &self.poison);
+        match &path.call {
+            Call::Fills(_) => {
+                output.offer(prepared.capacity, prepared.output, poison, run, |bytes| {
+                    let due = want.as_ref().map_or(&[][..], |due| due);
+                    let due = &due[..due.len().min(bytes.len())];
+                    let (front, rest) = bytes.split_at_mut(due.len());
+                    front
+                        .iter_mut()
+                        .zip(due)
+                        .for_each(|(byte, due)| *byte = due ^ stale);
+                    rest.fill(stale);
+                })
+            }
+            Call::InPlace(_) => {
+                let first = &prepared.parts[0];
+                output.offer(first.len(), prepared.output, poison, run, |bytes| {
+                    bytes.copy_from_slice(first)
+                });
+            }
+            Call::Returns(_) => {}
+            Call::Absent => {
+                let why = path
+                    .unavailable
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                return Err(Verdict::Unavailable(why));
+            }
+        }
+        let fills = !matches!(path.call, Call::Returns(_));
+        self.page
+            .buffer(0, if fills { output.addresses() } else { 0..0 });
+
+        let slices: Vec<&[u8]>;
+        let one;
+        let parts: &[&[u8]] = if count == 1 {
+            one = [self.parts[0].bytes()];
+            &one
+        } else {
+            slices = self.parts[..count].iter().map(Buffer::bytes).collect();
+            &slices
+        };
+        let input = Input::new(parts, &prepared.params);
+        self.page.calling(subject);
+        let called = catch_unwind(AssertUnwindSafe(|| match &path.call {
+            Call::Fills(f) | Call::InPlace(f) => {
+                let buffer = output.bytes_mut();
+                match f(&input, buffer) {
+                    Ok(len) if len > buffer.len() => Err(Verdict::Panicked(format!(
+                        "it says that it wrote {len} bytes into a buffer of {}",
+                        buffer.len()
+                    ))),
+                    Ok(len) => compare(want, Ok(&buffer[..len])),
+                    Err(failure) => compare(want, Err(failure)),
+                }
+            }
+            Call::Returns(f) => {
+                let mut compared = Err(Verdict::Panicked("it gave no answer".into()));
+                f(&input, &mut |got| compared = compare(want.clone(), got));
+                compared
+            }
+            Call::Absent => unreachable!("returned above"),
+        }));
+        self.page.idle();
+
+        // What lies outside is looked at first: an answer next to a stray write may be right by luck.
+        if fills && let Some(touched) = self.output.overrun(&self.poison, run) {
+            let len = self.output.addresses().len();
+            return Err(Verdict::WroteOutside(Stray::new(
+                "output".into(),
+                touched.0,
+                len,
+            )));
+        }
+        for (number, buffer) in self.parts[..count].iter_mut().enumerate() {
+            if let Some(touched) = buffer.changed() {
+                let of = if number == 0 {
+                    "input".into()
+                } else {
+                    format!("part {number}")
+                };
+                let stray = Stray::new(of, touched.0, buffer.addresses().len());
+                buffer.load(&prepared.parts[number], prepared.input, &self.poison, run);
+                return Err(Verdict::WroteOutside(stray));
+            }
+        }
+        called.unwrap_or_else(|panic| Err(Verdict::Panicked(message(&*panic))))
+    }
+
+    /// Runs a case on a path as often as it has to be run; the first verdict that is a finding, if any.
+    pub(crate) fn run(&mut self, path: &CodePath, subject: usize, prepared: &Prepared) -> Verdict {
+        for run in 0..prepared.runs() {
+            self.load(prepared, run);
+            if let Err(verdict) = self.call(path, subject, prepared, run) {
+                return verdict;
+            }
+        }
+        Verdict::Agrees
+    }
+
+    /// Holds a law against a path.
+    pub(crate) fn law(
+        &self,
+        operation: &Operation,
+        law: usize,
+        path: &CodePath,
+        subject: usize,
+        prepared: &Prepared,
+    ) -> Verdict {
+        let (name, holds) = &operation.laws[law];
+        let slices: Vec<&[u8]> = prepared.parts.iter().map(Vec::as_slice).collect();
+        let input = Input::new(&slices, &prepared.params);
+        self.page.buffer(0, 0..0);
+        self.page.calling(subject);
+        let held = catch_unwind(AssertUnwindSafe(|| {
+            holds(&input, &|input: &Input<'_>| {
+                call_plainly(operation, path, input)
+            })
+        }));
+        self.page.idle();
+        match held {
+            Ok(Ok(())) => Verdict::Agrees,
+            Ok(Err(why)) => Verdict::Broke {
+                law: name.to_string(),
+                why,
+            },
+            Err(panic) => Verdict::Panicked(message(&*panic)),
+        }
+    }
+}
+
+/// Calls a path on ordinary memory, for laws.
+fn call_plainly(operation: &Operation, path: &CodePath, input: &Input<'_>) -> Outcome<Vec<u8>> {
+    let fill = |mut buffer: Vec<u8>, f: &dyn Fn(&Input<'_>, &mut [u8]) -> Outcome<usize>| {
+        let len = f(input, &mut buffer)?;
+        buffer.truncate(len);
+        Ok(buffer)
+    };
+    match &path.call {
+        Call::Fills(f) => fill(vec![0xa5; (operation.capacity)(input)], f),
+        Call::InPlace(f) => fill(input.bytes().to_vec(), f),
+        Call::Returns(f) => {
+            let mut answer = Ok(Vec::new());
+            f(input, &mut |got| answer = got.map(<[u8]>::to_vec));
+            answer
+        }
+        Call::Absent => unreachable!("an absent path is not called"),
+    }
+}
+
+/// A panic's message, on one line.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message")
+        .lines()
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,134 @@
+//! `list`: operations and paths, and what cannot run here and why.
+
+use comfy_table::{Table, TableStyle, presets};
+use pathproof_reports::{PathRow, Record, State};
+
+use super::session::{any, matches_nothing, program_name, select};
+use super::{Common, Format};
+use crate::ledger::exit;
+use crate::machine;
+use crate::plan::Settings;
+use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
+use crate::worker::{Host, Launch};
+
+pub(super) fn list(common: &Common, launch: &Launch, filter: Option<&str>) -> Result<u8, String> {
+    let settings = Settings {
+        seed: 0,
+        cases: 0,
+        exhaustive: false,
+        data: None,
+        shard: (0, 1),
+        timeout: 10_000,
+    };
+    let catalog = Host::new(launch, &settings)?.catalog()?;
+    let selected = select(&catalog, filter)?;
+    if !any(&selected) {
+        eprintln!("error: {}", matches_nothing(&catalog, filter));
+        return Ok(exit::NOTHING);
+    }
+    common.print(&match common.format {
+        Format::Text => text(&catalog, &selected, presets::UTF8_FULL_CONDENSED),
+        Format::Md => text(&catalog, &selected, presets::ASCII_MARKDOWN),
+        Format::Json => json(&catalog, &selected)?,
+        Format::Junit => {
+            return Err("list has no JUnit form: nothing is tested; take text, json or md".into());
+        }
+    })?;
+    Ok(exit::PASS)
+}
+
+fn chosen<'a>(
+    catalog: &'a Catalog,
+    selected: &'a [Vec<bool>],
+) -> impl Iterator<Item = (&'a OperationEntry, usize, &'a SubjectEntry)> {
+    catalog
+        .operations
+        .iter()
+        .zip(selected)
+        .flat_map(|(operation, selected)| {
+            let subjects = operation.subjects.iter().enumerate();
+            subjects
+                .filter(|(s, _)| selected[*s])
+                .map(move |(s, subject)| (operation, s, subject))
+        })
+}
+
+fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(preset)
+        .set_header(["path", "here", "executes", "switches at"]);
+    for (operation, s, subject) in chosen(catalog, selected) {
+        let here = match &subject.unavailable {
+            Some(why) => format!("unavailable: {why}"),
+            None if subject.peer => "available, a peer".into(),
+            None => "available".into(),
+        };
+        let mut executes = subject.executes.join(", ");
+        if let Some(only) = &subject.only {
+            executes += &format!(" (only {})", only.join(", "));
+        }
+        let switches: Vec<_> = subject.switches_at.iter().map(usize::to_string).collect();
+        table.add_row([operation.path_name(s), here, executes, switches.join(", ")]);
+    }
+    let mut lines = vec![table.to_string(), String::new()];
+    for (operation, _) in catalog
+        .operations
+        .iter()
+        .zip(selected)
+        .filter(|(_, selected)| selected.contains(&true))
+    {
+        let params = operation
+            .params
+            .iter()
+            .map(|(name, swept)| format!("{name} over {swept:?}"));
+        let sets = operation
+            .sets
+            .iter()
+            .map(|(name, rows, width)| format!("{rows} rows of {width} bytes ({name})"));
+        let laws = operation
+            .laws
+            .iter()
+            .map(|law| format!("the law \"{law}\""));
+        let cases: u64 = operation.checks.iter().map(|(_, count)| count).sum();
+        let also: Vec<_> = params.chain(sets).chain(laws).collect();
+        let also = if also.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", also.join("; "))
+        };
+        lines.push(format!(
+            "{}: {cases} cases and the random ones{also}",
+            operation.name
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn json(catalog: &Catalog, selected: &[Vec<bool>]) -> Result<String, String> {
+    let row = |(operation, _, subject): (&OperationEntry, usize, &SubjectEntry)| {
+        let (state, reason) = match &subject.unavailable {
+            Some(why) => (State::Unavailable, why.clone()),
+            None => (State::NotExecuted, "listed, not run".to_string()),
+        };
+        Record::Path(PathRow {
+            operation: operation.name.clone(),
+            isa: subject.isa.clone(),
+            delivery: subject.delivery.clone(),
+            state,
+            cases: 0,
+            reason: Some(reason),
+            errors: None,
+            receipt: None,
+            peer: subject.peer,
+        })
+    };
+    let machine = Record::Machine(machine::fingerprint(&program_name()));
+    let records = std::iter::once(machine).chain(chosen(catalog, selected).map(row));
+    let line = |record| {
+        serde_json::to_string(&record)
+            .map(|line| line + "\n")
+            .map_err(|e| e.to_string())
+    };
+    records.map(line).collect()
+}

@@ -1,0 +1,318 @@
+//! The command line: one file per verb.
+
+mod doctor;
+mod list;
+mod replay;
+mod report;
+mod session;
+mod vectors;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::ledger::exit;
+use crate::operation::{self, Operation};
+use crate::plan::Settings;
+use crate::worker::{self, Launch};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all that was asked holds; 1 a mismatch, a crash or another finding; 2 wrong use, or the harness itself failed; \
+4 nothing ran, or a required path did not. Several at once: 2, then 1, then 4.
+
+FILTER is a glob over the paths' names, OPERATION/ISA/DELIVERY: 'q64_decode', '*/avx2/*', 'q64_*/*/fills'. \
+One that matches nothing is exit 4.";
+
+/// Proves that every code path of a codec gives the same bytes as an independent reference.
+///
+/// Without a verb: `run`.
+#[derive(Parser)]
+#[command(after_help = EXIT_CODES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every verb takes.
+#[derive(Args, Clone)]
+struct Common {
+    /// The form of what is printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "PATHPROOF_FORMAT")]
+    format: Format,
+    /// Write what would be printed to this file.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Colours on the terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "PATHPROOF_COLOR")]
+    color: Color,
+    /// Nothing on stderr but errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for a terminal.
+    Text,
+    /// The records, one JSON object a line, written as they are made.
+    Json,
+    /// Markdown, as for a pull request or a step summary.
+    Md,
+    /// JUnit XML: one test case per path.
+    Junit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// The main job: look at the machine, verify every path, write the records and the page.
+    Run {
+        #[command(flatten)]
+        verify: VerifyArgs,
+        /// Where records.jsonl and index.html go; by default `harness` in cargo's target folder.
+        #[arg(long, value_name = "DIR", env = "PATHPROOF_OUT")]
+        out: Option<PathBuf>,
+    },
+    /// Operations and paths, and what cannot run here and why.
+    List {
+        /// Which paths; all by default.
+        filter: Option<String>,
+    },
+    /// What this machine can prove, and how noisy it is.
+    Doctor,
+    /// Every path against the reference, in guarded memory; a ledger at the end.
+    Verify {
+        #[command(flatten)]
+        verify: VerifyArgs,
+    },
+    /// One case again, from its token alone.
+    Replay {
+        /// What a finding printed.
+        token: String,
+        /// A glob over the paths' names; all paths of the operation by default.
+        path: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Known answers, against the reference and every path.
+    Vectors {
+        /// A JSON file of known answers; METHODOLOGY.md describes the form.
+        file: PathBuf,
+        /// Which paths; all by default.
+        filter: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Records again, as a page (and as the chosen format on stdout).
+    Report {
+        /// Records that `run` or `--format json` wrote.
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
+        /// The page to write; index.html beside the first records by default.
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
+    },
+}
+
+#[derive(Args, Clone)]
+struct VerifyArgs {
+    /// Which paths; all by default.
+    filter: Option<String>,
+    /// ISAs of which every path must have been verified, or exit 4.
+    #[arg(
+        long,
+        value_name = "ISA,…",
+        value_delimiter = ',',
+        env = "PATHPROOF_REQUIRE"
+    )]
+    require: Vec<String>,
+    /// Also all 2^16 pairs of bytes at every even offset of a block (for texts: of characters, at every offset).
+    #[arg(long, env = "PATHPROOF_EXHAUSTIVE")]
+    exhaustive: bool,
+    /// Only one part of the cases: the I-th of N (1-based); all N parts together are exactly the whole.
+    #[arg(long, value_name = "I/N", env = "PATHPROOF_SHARD")]
+    shard: Option<String>,
+    /// What all cases are drawn from; drawn from the clock by default, and always printed.
+    #[arg(long, env = "PATHPROOF_SEED")]
+    seed: Option<u64>,
+    /// Your own data: a file, and the bytes of a row.
+    #[arg(long, value_name = "FILE:ROW", env = "PATHPROOF_DATA")]
+    data: Option<String>,
+    /// Random cases per operation.
+    #[arg(long, default_value_t = 2000, env = "PATHPROOF_CASES")]
+    cases: u64,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Args, Clone)]
+struct Limits {
+    /// Seconds that one call may take before it is ended as a finding.
+    #[arg(
+        long,
+        default_value_t = 10.0,
+        value_name = "SECONDS",
+        env = "PATHPROOF_TIMEOUT"
+    )]
+    timeout: f64,
+    /// Workers at a time; as many as cores by default.
+    #[arg(long, env = "PATHPROOF_JOBS")]
+    jobs: Option<usize>,
+}
+
+impl Limits {
+    fn timeout_ms(&self) -> Result<u64, String> {
+        if self.timeout.is_finite() && (0.05..=86_400.0).contains(&self.timeout) {
+            return Ok((self.timeout * 1000.0) as u64);
+        }
+        Err(format!(
+            "--timeout {}: a number of seconds from 0.05 to 86400 was expected",
+            self.timeout
+        ))
+    }
+
+    fn jobs(&self) -> Result<usize, String> {
+        match self.jobs {
+            None => Ok(std::thread::available_parallelism().map_or(1, |n| n.get())),
+            Some(0) => Err("--jobs 0: at least one worker is needed".into()),
+            Some(jobs) => Ok(jobs.min(1024)),
+        }
+    }
+
+    /// Settings for verbs that draw nothing.
+    fn settings(&self) -> Result<Settings, String> {
+        Ok(Settings {
+            seed: 0,
+            cases: 0,
+            exhaustive: false,
+            data: None,
+            shard: (0, 1),
+            timeout: self.timeout_ms()?,
+        })
+    }
+}
+
+impl VerifyArgs {
+    fn settings(&self) -> Result<Settings, String> {
+        let clock = || {
+            std::time::UNIX_EPOCH
+                .elapsed()
+                .map_or(0, |since| since.as_nanos() as u64)
+        };
+        // A seed that can be typed.
+        let seed = self
+            .seed
+            .unwrap_or_else(|| crate::case::mix(&[clock(), std::process::id().into()]) >> 32);
+        Ok(Settings {
+            seed,
+            cases: self.cases,
+            exhaustive: self.exhaustive,
+            data: self.data.as_deref().map(parse_data).transpose()?,
+            shard: self.shard.as_deref().map_or(Ok((0, 1)), parse_shard)?,
+            timeout: self.limits.timeout_ms()?,
+        })
+    }
+}
+
+fn parse_data(text: &str) -> Result<(PathBuf, usize), String> {
+    let parsed = text.rsplit_once(':').and_then(|(file, row)| {
+        Some((
+            PathBuf::from(file),
+            row.parse().ok().filter(|row| *row > 0)?,
+        ))
+    });
+    parsed.ok_or_else(|| format!("--data {text:?}: FILE:ROW was expected, ROW being the bytes of a row, as in rows.u8:384"))
+}
+
+fn parse_shard(text: &str) -> Result<(u64, u64), String> {
+    let parsed = text
+        .split_once('/')
+        .and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    match parsed {
+        Some((i, n)) if (1..=n).contains(&i) => Ok((i - 1, n)),
+        _ => Err(format!(
+            "--shard {text:?}: I/N was expected, with I from 1 to N, as in 2/4"
+        )),
+    }
+}
+
+/// The whole command line of a client. Answers the hidden call of its own workers first, before anything is printed or started.
+///
+/// Exit codes: 0 all that was asked holds; 1 a finding; 2 wrong use or trouble; 4 nothing ran or a required path did not.
+pub fn main(operations: Vec<Operation>) -> ExitCode {
+    worker::answer(&operations);
+    let code = operation::check(&operations).and_then(|()| dispatch(&Cli::parse()));
+    ExitCode::from(code.unwrap_or_else(|why| {
+        eprintln!("error: {why}");
+        exit::TROUBLE
+    }))
+}
+
+fn dispatch(cli: &Cli) -> Result<u8, String> {
+    let launch = Launch::this_program()?;
+    let common = &cli.common;
+    match &cli.verb {
+        None => {
+            match Cli::parse_from([std::env::args_os().next().unwrap_or_default(), "run".into()])
+                .verb
+            {
+                Some(Verb::Run { verify, out }) => {
+                    verify::run(common, &launch, &verify, out.as_deref())
+                }
+                _ => Err("`run` cannot be parsed".into()),
+            }
+        }
+        Some(Verb::Run { verify, out }) => verify::run(common, &launch, verify, out.as_deref()),
+        Some(Verb::Verify { verify }) => verify::verify(common, &launch, verify),
+        Some(Verb::List { filter }) => list::list(common, &launch, filter.as_deref()),
+        Some(Verb::Doctor) => doctor::doctor(common, &launch),
+        Some(Verb::Replay {
+            token,
+            path,
+            limits,
+        }) => replay::replay(common, &launch, token, path.as_deref(), limits),
+        Some(Verb::Vectors {
+            file,
+            filter,
+            limits,
+        }) => vectors::vectors(common, &launch, file, filter.as_deref(), limits),
+        Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shard_is_one_of_its_number() {
+        assert_eq!(parse_shard("1/1"), Ok((0, 1)));
+        assert_eq!(parse_shard("3/4"), Ok((2, 4)));
+        for bad in ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", ""] {
+            assert!(parse_shard(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn data_is_a_file_and_a_width() {
+        assert_eq!(parse_data("a:b:384"), Ok(("a:b".into(), 384)));
+        for bad in ["rows.u8", "rows.u8:", "rows.u8:0", "rows.u8:-1"] {
+            assert!(parse_data(bad).is_err(), "{bad}");
+        }
+    }
+}

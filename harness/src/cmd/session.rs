@@ -1,0 +1,263 @@
+//! What verbs share: where records go, how they are shown, which paths a filter means.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use pathproof_reports::{End, Record, Report, Run, Writer};
+
+use super::{Color, Common, Format};
+use crate::machine;
+use crate::worker::protocol::Catalog;
+
+/// How this program is called, for the commands that it prints: relative to here where it lies below here.
+pub(super) fn program() -> String {
+    let exe = std::env::current_exe().unwrap_or_default();
+    let here = std::env::current_dir().unwrap_or_default();
+    match exe.strip_prefix(&here) {
+        Ok(below) => below.display().to_string(),
+        Err(_) => exe.display().to_string(),
+    }
+}
+
+/// The name of this program, without folders.
+pub(super) fn program_name() -> String {
+    let exe = std::env::current_exe().unwrap_or_default();
+    exe.file_stem().map_or_else(
+        || "pathproof".into(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}
+
+/// `harness` in cargo's target folder, if this program lies in one (cargo marks it with CACHEDIR.TAG); else `target/harness` here.
+pub(super) fn default_out() -> PathBuf {
+    let exe = std::env::current_exe().unwrap_or_default();
+    let target = exe
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let target = target.map_or_else(|| PathBuf::from("target"), Path::to_path_buf);
+    let here = std::env::current_dir().unwrap_or_default();
+    target
+        .strip_prefix(here)
+        .map(Path::to_path_buf)
+        .unwrap_or(target)
+        .join("harness")
+}
+
+/// The records of one run: written as they are made, kept to be shown at the end.
+pub(super) struct Session<'a> {
+    common: &'a Common,
+    started: Instant,
+    file: Option<Writer>,
+    stream: Option<Box<dyn std::io::Write>>,
+    report: Report,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a run, with the machine and the run itself as its first records.
+    pub(super) fn begin(
+        common: &'a Common,
+        verb: &str,
+        seed: u64,
+        records: Option<&Path>,
+    ) -> Result<Self, String> {
+        let file = records
+            .map(|path| {
+                Writer::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))
+            })
+            .transpose()?;
+        let stream = (common.format == Format::Json)
+            .then(|| common.sink())
+            .transpose()?;
+        let report = Report {
+            source: records.map_or_else(String::new, |p| p.display().to_string()),
+            records: Vec::new(),
+            truncated: false,
+        };
+        let mut session = Self {
+            common,
+            started: Instant::now(),
+            file,
+            stream,
+            report,
+        };
+        session.put(Record::Machine(machine::fingerprint(&program_name())))?;
+        session.put(Record::Run(Run {
+            verb: verb.into(),
+            args: std::env::args().skip(1).collect(),
+            seed,
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }))?;
+        Ok(session)
+    }
+
+    pub(super) fn put(&mut self, record: Record) -> Result<(), String> {
+        if let Some(file) = &mut self.file {
+            file.write(&record)
+                .map_err(|e| format!("cannot write {}: {e}", self.report.source))?;
+        }
+        if let Some(stream) = &mut self.stream {
+            let line = serde_json::to_string(&record)
+                .map_err(|e| format!("a record cannot be written: {e}"))?;
+            writeln!(stream, "{line}")
+                .and_then(|()| stream.flush())
+                .map_err(|e| format!("cannot write the records: {e}"))?;
+        }
+        self.report.records.push(record);
+        Ok(())
+    }
+
+    /// Ends the run with its code and sentence, and shows it.
+    pub(super) fn end(&mut self, exit: u8, verdict: String) -> Result<(), String> {
+        self.put(Record::End(End {
+            exit,
+            seconds: self.started.elapsed().as_secs_f64(),
+            verdict,
+        }))?;
+        if self.stream.is_none() {
+            self.common.show(&self.report)?;
+        }
+        Ok(())
+    }
+
+    /// The same where the run failed: what was measured stays, and the error goes on.
+    pub(super) fn fail(&mut self, why: String) -> String {
+        match self.end(crate::ledger::exit::TROUBLE, why.clone()) {
+            Ok(()) => why,
+            Err(also) => format!("{why}; and {also}"),
+        }
+    }
+
+    pub(super) fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl Common {
+    /// Stdout, or the file that `-o` names.
+    pub(super) fn sink(&self) -> Result<Box<dyn std::io::Write>, String> {
+        match &self.output {
+            None => Ok(Box::new(std::io::stdout())),
+            Some(path) => match std::fs::File::create(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(e) => Err(format!("cannot write {}: {e}", path.display())),
+            },
+        }
+    }
+
+    pub(super) fn print(&self, text: &str) -> Result<(), String> {
+        let written = self.sink()?.write_all(text.as_bytes());
+        match written {
+            // Whoever reads our stdout has seen enough: `list | head`.
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe && self.output.is_none() => Ok(()),
+            other => other.map_err(|e| format!("cannot write what was to be printed: {e}")),
+        }
+    }
+
+    pub(super) fn show(&self, report: &Report) -> Result<(), String> {
+        self.print(&match self.format {
+            Format::Text => pathproof_reports::text(report, self.color()),
+            Format::Json => pathproof_reports::json(report),
+            Format::Md => pathproof_reports::markdown(report),
+            Format::Junit => pathproof_reports::junit(report),
+        })
+    }
+
+    pub(super) fn color(&self) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                self.output.is_none()
+                    && std::io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none()
+            }
+        }
+    }
+
+    /// A remark on stderr.
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// Which subjects a filter means: a glob over `operation/isa/delivery`, or over the beginning of it up to a slash.
+pub(super) fn select(catalog: &Catalog, filter: Option<&str>) -> Result<Vec<Vec<bool>>, String> {
+    let patterns = match filter {
+        None => Vec::new(),
+        Some(filter) => [filter.to_string(), format!("{filter}/*")]
+            .iter()
+            .map(|text| {
+                glob::Pattern::new(text)
+                    .map_err(|e| format!("filter {filter:?}: {}, at character {}", e.msg, e.pos))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    let meant =
+        |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name));
+    let of = |entry: &crate::worker::protocol::OperationEntry| -> Vec<bool> {
+        (0..entry.subjects.len())
+            .map(|subject| meant(&entry.path_name(subject)))
+            .collect()
+    };
+    Ok(catalog.operations.iter().map(of).collect())
+}
+
+/// Whether a selection has anything in it.
+pub(super) fn any(selected: &[Vec<bool>]) -> bool {
+    selected.iter().flatten().any(|selected| *selected)
+}
+
+/// What to say where it has not.
+pub(super) fn matches_nothing(catalog: &Catalog, filter: Option<&str>) -> String {
+    let names = catalog
+        .operations
+        .iter()
+        .flat_map(|o| (0..o.subjects.len()).map(|s| o.path_name(s)));
+    let near = nearest(filter.unwrap_or_default(), names);
+    format!(
+        "nothing ran: the filter {:?} matches no path; the nearest are {near}; `list` shows all",
+        filter.unwrap_or_default()
+    )
+}
+
+/// Names that are not known, each with the nearest that are.
+pub(super) fn unknown_isas(catalog: &Catalog, names: &[String]) -> Result<(), String> {
+    let paths = || {
+        catalog
+            .operations
+            .iter()
+            .flat_map(|o| &o.subjects)
+            .filter(|subject| !subject.peer)
+    };
+    for name in names {
+        if !paths().any(|subject| subject.isa == *name) {
+            let near = nearest(name, paths().map(|subject| subject.isa.clone()));
+            return Err(format!(
+                "--require {name}: no operation has a path of that name; the nearest are {near}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> String {
+    let known: std::collections::BTreeSet<String> = known.collect();
+    let mut known: Vec<String> = known.into_iter().collect();
+    known.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
+    known.truncate(3);
+    known.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_names_come_first() {
+        let known = ["scalar", "avx2", "avx512vbmi", "avx512", "neon"].map(String::from);
+        assert!(nearest("avx513", known.into_iter()).starts_with("avx512, avx512vbmi"));
+    }
+}

@@ -1,0 +1,162 @@
+//! `verify` and `run`: every path against the reference.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pathproof_reports::Record;
+
+use super::session::{Session, any, default_out, matches_nothing, program, select, unknown_isas};
+use super::{Common, VerifyArgs};
+use crate::ledger::{Ledger, exit, totals};
+use crate::machine;
+use crate::verify::{Event, Job};
+use crate::worker::protocol::Catalog;
+use crate::worker::{Host, Launch};
+
+/// Verifies, and shows the ledger.
+pub(super) fn verify(common: &Common, launch: &Launch, args: &VerifyArgs) -> Result<u8, String> {
+    let prepared = Prepared::new(launch, args)?;
+    if let Some(nothing) = prepared.nothing(args) {
+        eprintln!("error: {nothing}");
+        return Ok(exit::NOTHING);
+    }
+    let mut session = Session::begin(common, "verify", prepared.job.settings.seed, None)?;
+    prepared.go(common, args, &mut session)
+}
+
+/// The main job: the machine, the verification, the page.
+pub(super) fn run(
+    common: &Common,
+    launch: &Launch,
+    args: &VerifyArgs,
+    out: Option<&Path>,
+) -> Result<u8, String> {
+    let out = out.map_or_else(default_out, Path::to_path_buf);
+    std::fs::create_dir_all(&out).map_err(|e| {
+        format!(
+            "cannot make the folder {}: {e}; name another with --out DIR",
+            out.display()
+        )
+    })?;
+    let mut prepared = Prepared::new(launch, args)?;
+    if let Some(nothing) = prepared.nothing(args) {
+        eprintln!("error: {nothing}");
+        return Ok(exit::NOTHING);
+    }
+    prepared.job.findings = out.join("findings");
+    let (records, page) = (out.join("records.jsonl"), out.join("index.html"));
+    let mut session = Session::begin(common, "run", prepared.job.settings.seed, Some(&records))?;
+    for figure in machine::doctor(&mut Host::new(launch, &prepared.job.settings)?) {
+        session.put(Record::Figure(figure))?;
+    }
+    let code = prepared.go(common, args, &mut session);
+    // The page tells of a run that failed, too.
+    let html = pathproof_reports::page(std::slice::from_ref(session.report()));
+    std::fs::write(&page, html).map_err(|e| format!("cannot write {}: {e}", page.display()))?;
+    common.note(format_args!(
+        "records: {}\npage:    {}",
+        records.display(),
+        address(&page)
+    ));
+    code
+}
+
+/// A file's address, for a terminal that opens what is clicked.
+pub(super) fn address(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    format!("file://{}", absolute.display())
+}
+
+/// A verification that is ready to go.
+struct Prepared {
+    job: Job,
+    catalog: Catalog,
+}
+
+impl Prepared {
+    fn new(launch: &Launch, args: &VerifyArgs) -> Result<Self, String> {
+        let settings = args.settings()?;
+        let catalog = Host::new(launch, &settings)?.catalog()?;
+        unknown_isas(&catalog, &args.require)?;
+        let job = Job {
+            launch: launch.clone(),
+            selected: select(&catalog, args.filter.as_deref())?,
+            jobs: args.limits.jobs()?,
+            findings: default_out().join("findings"),
+            program: program(),
+            settings,
+        };
+        Ok(Self { job, catalog })
+    }
+
+    fn nothing(&self, args: &VerifyArgs) -> Option<String> {
+        (!any(&self.job.selected)).then(|| matches_nothing(&self.catalog, args.filter.as_deref()))
+    }
+
+    fn go(
+        &self,
+        common: &Common,
+        args: &VerifyArgs,
+        session: &mut Session<'_>,
+    ) -> Result<u8, String> {
+        common.note(format_args!("seed {}", self.job.settings.seed));
+        let mut ledger = Ledger::new(&self.catalog, &self.job.selected);
+        for record in ledger.promised() {
+            session.put(record)?;
+        }
+        let bar = self.bar(common);
+        let verified = crate::verify::verify(&self.job, &self.catalog, &mut |event| {
+            match &event {
+                Event::Ran { cases } => bar.inc(*cases),
+                Event::Checked {
+                    operation, check, ..
+                } => {
+                    bar.set_message(format!(
+                        "{}: {}",
+                        self.catalog.operations[*operation].name,
+                        check.name()
+                    ));
+                }
+                _ => {}
+            }
+            ledger
+                .enter(event)
+                .into_iter()
+                .try_for_each(|record| session.put(record))
+        });
+        bar.finish_and_clear();
+        let sums = match verified {
+            Ok(sums) => sums,
+            Err(why) => return Err(session.fail(why)),
+        };
+        for record in totals(&sums) {
+            session.put(record)?;
+        }
+        let (code, sentence) = ledger.verdict(&args.require, &sums);
+        session.end(code, sentence)?;
+        Ok(code)
+    }
+
+    fn bar(&self, common: &Common) -> ProgressBar {
+        let entries = self.catalog.operations.iter().zip(&self.job.selected);
+        let cases = entries
+            .filter(|(_, selected)| selected.contains(&true))
+            .flat_map(|(entry, _)| &entry.checks);
+        // Drawn on a terminal only; elsewhere indicatif draws nothing.
+        let target = if common.quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let bar = ProgressBar::with_draw_target(Some(cases.map(|(_, count)| count).sum()), target);
+        let style = ProgressStyle::with_template(
+            "verifying {wide_bar} {human_pos} of {human_len} cases, {eta} left; done: {msg}",
+        );
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+}
+
+/// Where `report` writes its page if nobody says.
+pub(super) fn page_beside(records: &Path) -> PathBuf {
+    records.with_file_name("index.html")
+}

@@ -1,0 +1,296 @@
+//! The account of a verification: what each promised path has been through, and what the whole amounts to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathproof_reports::{Figure, Finding, PathRow, Record, State};
+
+use crate::plan::Check;
+use crate::verdict::Depth;
+use crate::verify::{Event, Found, Totals};
+use crate::worker::protocol::{Catalog, SubjectEntry, Tally};
+
+/// Why a path has no receipt: this program takes none yet, and says so instead of leaving a blank.
+const NO_RECEIPT: &str = "none: receipts are not taken yet";
+
+/// Exit codes. Where several hold, the first of this order is given: 2, 1, 4.
+pub(crate) mod exit {
+    /// All that was asked holds.
+    pub(crate) const PASS: u8 = 0;
+    /// A mismatch, a crash or another finding.
+    pub(crate) const FINDING: u8 = 1;
+    /// Wrong use, or a tool or the harness itself failed.
+    pub(crate) const TROUBLE: u8 = 2;
+    /// Nothing ran, or a required path did not.
+    pub(crate) const NOTHING: u8 = 4;
+}
+
+/// What the paths of a run have been through so far.
+pub(crate) struct Ledger<'a> {
+    catalog: &'a Catalog,
+    selected: &'a [Vec<bool>],
+    tallies: BTreeMap<(usize, usize), BTreeMap<Check, Tally>>,
+    findings: Vec<(usize, usize)>,
+    finished: BTreeSet<usize>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(crate) fn new(catalog: &'a Catalog, selected: &'a [Vec<bool>]) -> Self {
+        Self {
+            catalog,
+            selected,
+            tallies: BTreeMap::new(),
+            findings: Vec::new(),
+            finished: BTreeSet::new(),
+        }
+    }
+
+    /// Every subject that was asked for.
+    fn subjects(&self) -> impl Iterator<Item = (usize, usize, &'a SubjectEntry)> {
+        let selected = self.selected;
+        self.catalog
+            .operations
+            .iter()
+            .enumerate()
+            .flat_map(move |(o, operation)| {
+                let rows = operation.subjects.iter().enumerate();
+                rows.filter(move |(s, _)| selected[o][*s])
+                    .map(move |(s, entry)| (o, s, entry))
+            })
+    }
+
+    /// The rows of all promised paths before anything has run: what a reader of a killed run sees of those that were not reached.
+    pub(crate) fn promised(&self) -> Vec<Record> {
+        self.subjects()
+            .map(|(o, s, _)| Record::Path(self.row(o, s)))
+            .collect()
+    }
+
+    /// Enters what happened; the records that it makes.
+    pub(crate) fn enter(&mut self, event: Event) -> Vec<Record> {
+        match event {
+            Event::Ran { .. } => Vec::new(),
+            Event::Checked {
+                operation,
+                check,
+                tallies,
+            } => {
+                let mut records = Vec::new();
+                for (subject, tally) in tallies
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(_, tally)| tally.cases > 0)
+                {
+                    let entry = &self.catalog.operations[operation].subjects[subject];
+                    records.push(Record::Figure(Figure {
+                        operation: self.catalog.operations[operation].name.clone(),
+                        isa: entry.isa.clone(),
+                        delivery: entry.delivery.clone(),
+                        quantity: "cases".into(),
+                        split: Some(check.name().into()),
+                        value: Some(tally.cases as f64),
+                        unit: "cases".into(),
+                        reason: None,
+                    }));
+                    self.tallies
+                        .entry((operation, subject))
+                        .or_default()
+                        .entry(check)
+                        .or_default()
+                        .add(&tally);
+                }
+                records
+            }
+            Event::Found(found) => {
+                self.findings.push((found.operation, found.subject));
+                vec![Record::Finding(self.finding(found))]
+            }
+            Event::Finished { operation } => {
+                self.finished.insert(operation);
+                let rows = self.subjects().filter(|(o, ..)| *o == operation);
+                rows.map(|(o, s, _)| Record::Path(self.row(o, s))).collect()
+            }
+        }
+    }
+
+    fn finding(&self, found: Found) -> Finding {
+        let operation = &self.catalog.operations[found.operation];
+        let SubjectEntry { isa, delivery, .. } = operation.subjects[found.subject].clone();
+        Finding {
+            operation: operation.name.clone(),
+            isa,
+            delivery,
+            verdict: found.verdict.kind().into(),
+            detail: found.detail,
+            dump: found.dump,
+            token: found.token,
+            command: found.command,
+        }
+    }
+
+    fn state(&self, operation: usize, subject: usize) -> State {
+        let ran = self
+            .tallies
+            .get(&(operation, subject))
+            .is_some_and(|by| by.values().any(|tally| tally.cases > 0));
+        if self.catalog.operations[operation].subjects[subject]
+            .unavailable
+            .is_some()
+        {
+            State::Unavailable
+        } else if self.findings.contains(&(operation, subject)) {
+            State::Failed
+        } else if ran && self.finished.contains(&operation) {
+            State::Verified
+        } else {
+            State::NotExecuted
+        }
+    }
+
+    fn row(&self, operation: usize, subject: usize) -> PathRow {
+        let entry = &self.catalog.operations[operation].subjects[subject];
+        let mut sum = Tally::default();
+        if let Some(by) = self.tallies.get(&(operation, subject)) {
+            by.values().for_each(|tally| sum.add(tally));
+        }
+        let state = self.state(operation, subject);
+        let findings = self
+            .findings
+            .iter()
+            .filter(|of| **of == (operation, subject))
+            .count();
+        let reason = match state {
+            State::Unavailable => entry.unavailable.clone(),
+            State::Failed => Some(format!(
+                "{findings} finding(s), {} failing case(s)",
+                sum.failed.max(1)
+            )),
+            State::NotExecuted if self.finished.contains(&operation) => {
+                Some("no case reached it".into())
+            }
+            State::NotExecuted => Some("the run ended before its cases were done".into()),
+            State::Verified => None,
+        };
+        let depths = Depth::ALL
+            .iter()
+            .zip(sum.refusals)
+            .filter(|(_, count)| *count > 0);
+        let depths: Vec<_> = depths
+            .map(|(depth, count)| format!("{} ({count})", depth.name()))
+            .collect();
+        PathRow {
+            operation: self.catalog.operations[operation].name.clone(),
+            isa: entry.isa.clone(),
+            delivery: entry.delivery.clone(),
+            state,
+            cases: sum.cases,
+            reason,
+            errors: (!depths.is_empty()).then(|| depths.join(", ")),
+            receipt: (state == State::Verified).then(|| NO_RECEIPT.into()),
+            peer: entry.peer,
+        }
+    }
+
+    /// What was required and is not verified, a line each.
+    pub(crate) fn unmet(&self, required: &[String]) -> Vec<String> {
+        let mut unmet = Vec::new();
+        for name in required {
+            let of_name: Vec<_> = self
+                .subjects()
+                .filter(|(_, _, entry)| !entry.peer && entry.isa == *name)
+                .collect();
+            if of_name.is_empty() {
+                unmet.push(format!(
+                    "{name} is required, and the filter leaves no path of that name"
+                ));
+            }
+            for (o, s, _) in of_name {
+                let row = self.row(o, s);
+                if row.state != State::Verified && row.state != State::Failed {
+                    let why = row.reason.unwrap_or_default();
+                    unmet.push(format!(
+                        "{name} is required, and {} is {}: {why}",
+                        self.catalog.operations[o].path_name(s),
+                        row.state
+                    ));
+                }
+            }
+        }
+        unmet
+    }
+
+    /// The exit code and one sentence for it.
+    pub(crate) fn verdict(&self, required: &[String], totals: &Totals) -> (u8, String) {
+        let count = |state| {
+            self.subjects()
+                .filter(|(o, s, entry)| !entry.peer && self.state(*o, *s) == state)
+                .count()
+        };
+        let (verified, failed) = (count(State::Verified), count(State::Failed));
+        let (unavailable, not_executed) = (count(State::Unavailable), count(State::NotExecuted));
+        let peers_failed = self
+            .subjects()
+            .filter(|(o, s, e)| e.peer && self.state(*o, *s) == State::Failed)
+            .count();
+        let mut sentence = format!(
+            "{verified} path(s) verified, {failed} failed, {unavailable} unavailable, {not_executed} NOT EXECUTED"
+        );
+        if peers_failed > 0 {
+            sentence += &format!("; {peers_failed} peer(s) failed");
+        }
+        if let Some(rate) = rate(totals) {
+            sentence += &format!(
+                "; {:.2} million checked calls a second on one core",
+                rate / 1e6
+            );
+        }
+        let unmet = self.unmet(required);
+        for line in &unmet {
+            sentence += &format!("; {line}");
+        }
+        let code = if failed + peers_failed > 0 {
+            exit::FINDING
+        } else if verified == 0 || not_executed > 0 || !unmet.is_empty() {
+            exit::NOTHING
+        } else {
+            exit::PASS
+        };
+        (code, sentence)
+    }
+}
+
+/// Checked calls a second of one worker.
+pub(crate) fn rate(totals: &Totals) -> Option<f64> {
+    let seconds = totals.busy.as_secs_f64();
+    (totals.calls > 0 && seconds > 0.0).then(|| totals.calls as f64 / seconds)
+}
+
+/// The figures of the whole run.
+pub(crate) fn totals(totals: &Totals) -> Vec<Record> {
+    let figure = |quantity: &str, value: Option<f64>, unit: &str, reason: Option<&str>| {
+        Record::Figure(Figure {
+            operation: String::new(),
+            isa: String::new(),
+            delivery: String::new(),
+            quantity: quantity.into(),
+            split: None,
+            value,
+            unit: unit.into(),
+            reason: reason.map(Into::into),
+        })
+    };
+    vec![
+        figure("checked calls", Some(totals.calls as f64), "calls", None),
+        figure(
+            "rate",
+            rate(totals),
+            "checked calls a second on one core",
+            rate(totals).is_none().then_some("no call was made"),
+        ),
+        figure(
+            "printed by paths",
+            Some(totals.chatter as f64),
+            "bytes, dropped",
+            None,
+        ),
+    ]
+}

@@ -1,0 +1,556 @@
+//! What a client says about its codec: operations, their code paths, their peers.
+//!
+//! Nothing here runs anything. A client builds a list of [`Operation`]s and hands it to
+//! [`main`](crate::main), [`tests`](crate::tests) or [`fuzz`](crate::fuzz).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A name that is usually a literal.
+pub type Text = Cow<'static, str>;
+
+/// Named parameters of a call: `k`, `planes`, `levels`, `needle`. Each is a list; a plain number is a list of one.
+pub type Params = BTreeMap<Text, Vec<u64>>;
+
+/// What a call gives: an answer, or a refusal.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// One call's input: the parts (a text; a haystack and a needle) and the parameters.
+///
+/// While a path is verified, every part lies in guarded memory: one byte beyond either end is poison or an inaccessible page.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    parts: &'a [&'a [u8]],
+    params: &'a Params,
+}
+
+impl<'a> Input<'a> {
+    /// An input of these parts and parameters; laws and peers make their own.
+    ///
+    /// # Panics
+    /// If `parts` is empty: every input has at least one part.
+    pub fn new(parts: &'a [&'a [u8]], params: &'a Params) -> Self {
+        assert!(!parts.is_empty(), "an input has at least one part");
+        Self { parts, params }
+    }
+
+    /// The first part, which is the whole input of most operations.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.parts[0]
+    }
+
+    /// Part `index`, in the order of [`Operation::part`]; part 0 is [`bytes`](Self::bytes).
+    ///
+    /// # Panics
+    /// If the operation has no such part.
+    pub fn part(&self, index: usize) -> &'a [u8] {
+        self.parts[index]
+    }
+
+    /// All parts.
+    pub fn parts(&self) -> &'a [&'a [u8]] {
+        self.parts
+    }
+
+    /// All parameters.
+    pub fn params(&self) -> &'a Params {
+        self.params
+    }
+
+    /// The number named `name`.
+    ///
+    /// # Panics
+    /// If the operation declared no such [parameter](Operation::param), or declared it as an empty list.
+    pub fn get(&self, name: &str) -> u64 {
+        self.list(name)[0]
+    }
+
+    /// The list named `name`.
+    ///
+    /// # Panics
+    /// If the operation declared no such [parameter](Operation::param).
+    pub fn list(&self, name: &str) -> &'a [u64] {
+        match self.params.get(name) {
+            Some(list) => list,
+            None => panic!("no parameter named {name}: declare it with Operation::param"),
+        }
+    }
+}
+
+/// A refusal: what is wrong, and the byte of the input at which it is.
+///
+/// Two refusals agree if they agree in all that both of them name. The ledger says how far that was:
+/// `kind+position`, `kind`, `position`, or `opaque` where one side names neither.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Failure {
+    /// The kind of error, in one word that all paths share.
+    pub kind: Option<Text>,
+    /// The 0-based index of the offending byte in the first part.
+    pub at: Option<usize>,
+}
+
+impl Failure {
+    /// A refusal of a kind at a byte.
+    pub fn at(kind: impl Into<Text>, at: usize) -> Self {
+        Self {
+            kind: Some(kind.into()),
+            at: Some(at),
+        }
+    }
+
+    /// A refusal of a kind that has no position.
+    pub fn kind(kind: impl Into<Text>) -> Self {
+        Self {
+            kind: Some(kind.into()),
+            at: None,
+        }
+    }
+
+    /// A refusal that says no more than that.
+    pub fn opaque() -> Self {
+        Self {
+            kind: None,
+            at: None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.kind, self.at) {
+            (Some(kind), Some(at)) => write!(f, "{kind} at {at}"),
+            (Some(kind), None) => write!(f, "{kind}"),
+            (None, Some(at)) => write!(f, "refused at {at}"),
+            (None, None) => write!(f, "refused"),
+        }
+    }
+}
+
+/// What a call may answer with: bytes, or anything that has one byte form.
+pub trait Answer {
+    /// The answer as bytes; equal answers have equal bytes and unlike ones do not.
+    fn bytes(&self) -> Cow<'_, [u8]>;
+}
+
+impl Answer for Vec<u8> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.into()
+    }
+}
+
+impl Answer for &[u8] {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Answer for Cow<'_, [u8]> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Answer for String {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.as_bytes().into()
+    }
+}
+
+/// The answer of a check: that it passed.
+impl Answer for () {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&[])
+    }
+}
+
+/// Written out as text, so that a difference can be read: `true`, `17`, `Some(3)`.
+macro_rules! answer_as_text {
+    ($($t:ty),*) => {$(
+        impl Answer for $t {
+            fn bytes(&self) -> Cow<'_, [u8]> {
+                format!("{self:?}").into_bytes().into()
+            }
+        }
+    )*};
+}
+answer_as_text!(
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    i32,
+    i64,
+    Option<usize>,
+    Option<u64>
+);
+
+/// Why a path cannot run here. The ledger shows it; it is never a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The CPU lacks these features.
+    Cpu(Text),
+    /// The code exists for another target only.
+    Target(Text),
+    /// It was left out of this build.
+    NotBuilt(Text),
+    /// Something that it needs is not on this machine.
+    NotInstalled(Text),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Cpu(features) => write!(f, "this CPU lacks {features}"),
+            Reason::Target(target) => write!(
+                f,
+                "exists only on {target}; this is {}",
+                std::env::consts::ARCH
+            ),
+            Reason::NotBuilt(what) => write!(f, "not built: {what}"),
+            Reason::NotInstalled(what) => write!(f, "not installed: {what}"),
+        }
+    }
+}
+
+type FillsFn = dyn Fn(&Input<'_>, &mut [u8]) -> Outcome<usize>;
+/// Hands the answer's bytes to a receiver, so that the answer's own type is forgotten without a copy.
+type ReturnsFn = dyn Fn(&Input<'_>, &mut dyn FnMut(Outcome<&[u8]>));
+
+/// How the harness calls a path.
+pub(crate) enum Call {
+    /// Writes into a buffer of the operation's capacity and says how much.
+    Fills(Box<FillsFn>),
+    /// Finds its input in the buffer and leaves its answer there.
+    InPlace(Box<FillsFn>),
+    /// Returns an answer of its own.
+    Returns(Box<ReturnsFn>),
+    /// There is nothing to call.
+    Absent,
+}
+
+/// One way through the code of an operation: an instruction set and a delivery, printed as `operation/isa/delivery`.
+pub struct CodePath {
+    pub(crate) isa: Text,
+    pub(crate) delivery: Text,
+    pub(crate) call: Call,
+    pub(crate) unavailable: Option<Reason>,
+    pub(crate) executes: Vec<Text>,
+    pub(crate) only: Option<Vec<Text>>,
+    pub(crate) switches_at: Vec<usize>,
+}
+
+impl CodePath {
+    fn new(isa: Text, delivery: &'static str, call: Call) -> Self {
+        Self {
+            isa,
+            delivery: delivery.into(),
+            call,
+            unavailable: None,
+            executes: Vec::new(),
+            only: None,
+            switches_at: Vec::new(),
+        }
+    }
+
+    /// Delivery `fills`: writes its answer to the front of a buffer of [`Operation::capacity`] bytes and returns the answer's length.
+    pub fn fills(
+        isa: impl Into<Text>,
+        f: impl Fn(&Input<'_>, &mut [u8]) -> Outcome<usize> + 'static,
+    ) -> Self {
+        Self::new(isa.into(), "fills", Call::Fills(Box::new(f)))
+    }
+
+    /// Delivery `in_place`: the buffer holds the first part, and its front holds the answer afterwards.
+    pub fn in_place(
+        isa: impl Into<Text>,
+        f: impl Fn(&Input<'_>, &mut [u8]) -> Outcome<usize> + 'static,
+    ) -> Self {
+        Self::new(isa.into(), "in_place", Call::InPlace(Box::new(f)))
+    }
+
+    /// Delivery `returns`: returns its answer.
+    pub fn returns<A: Answer>(
+        isa: impl Into<Text>,
+        f: impl Fn(&Input<'_>) -> Outcome<A> + 'static,
+    ) -> Self {
+        let call = move |input: &Input<'_>, receive: &mut dyn FnMut(Outcome<&[u8]>)| match f(input)
+        {
+            Ok(answer) => receive(Ok(&answer.bytes())),
+            Err(failure) => receive(Err(failure)),
+        };
+        Self::new(isa.into(), "returns", Call::Returns(Box::new(call)))
+    }
+
+    /// A path of which this build has no code, such as `neon` on x86: a row with a reason.
+    pub fn absent(isa: impl Into<Text>, delivery: &'static str, why: Reason) -> Self {
+        Self::new(isa.into(), delivery, Call::Absent).unavailable(why)
+    }
+
+    /// Names the delivery anew: `capi` for an in-process call through the C ABI.
+    pub fn via(mut self, delivery: &'static str) -> Self {
+        self.delivery = delivery.into();
+        self
+    }
+
+    /// Marks the path as one that cannot run here; its code is dropped.
+    pub fn unavailable(mut self, why: Reason) -> Self {
+        self.call = Call::Absent;
+        self.unavailable = Some(why);
+        self
+    }
+
+    /// A promise: a call executes at least one instruction of each of these CPU features. `list` shows it, a receipt checks it.
+    pub fn executes(mut self, features: &[&'static str]) -> Self {
+        self.executes = features.iter().map(|&f| f.into()).collect();
+        self
+    }
+
+    /// A promise: a call executes nothing beyond these CPU features. `list` shows it, a receipt checks it.
+    pub fn only(mut self, features: &[&'static str]) -> Self {
+        self.only = Some(features.iter().map(|&f| f.into()).collect());
+        self
+    }
+
+    /// Lengths of the first part at which the code inside changes; each is verified on both sides.
+    pub fn switches_at(mut self, lengths: &[usize]) -> Self {
+        self.switches_at = lengths.to_vec();
+        self
+    }
+}
+
+type InputFn = dyn Fn(&Input<'_>) -> Vec<u8>;
+type ReferenceFn = dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>;
+
+/// The same work with other bytes, to be measured beside the paths: hex beside Q64, a plain copy, a roofline.
+///
+/// A peer has an input and a reference of its own and is checked against that reference on the very inputs of the run.
+/// It is a row of its own and never counts as a path.
+pub struct Peer {
+    pub(crate) path: CodePath,
+    pub(crate) input: Box<InputFn>,
+    pub(crate) reference: Box<ReferenceFn>,
+    pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
+}
+
+impl Peer {
+    /// A peer that takes `input(case)`, made from the same plain bytes as the operation's input, and answers as `reference` does.
+    ///
+    /// `path.isa` is the peer's name (`faster-hex`). A `fills` peer is handed exactly as many bytes as its reference's answer has,
+    /// unless [`capacity`](Self::capacity) says otherwise.
+    pub fn new<A: Answer>(
+        path: CodePath,
+        input: impl Fn(&Input<'_>) -> Vec<u8> + 'static,
+        reference: impl Fn(&Input<'_>) -> Outcome<A> + 'static,
+    ) -> Self {
+        let reference = move |i: &Input<'_>| reference(i).map(|a| a.bytes().into_owned());
+        Self {
+            path,
+            input: Box::new(input),
+            reference: Box::new(reference),
+            capacity: Box::new(|_| 0),
+        }
+    }
+
+    /// The least number of bytes that a `fills` peer is handed.
+    pub fn capacity(mut self, f: impl Fn(&Input<'_>) -> usize + 'static) -> Self {
+        self.capacity = Box::new(f);
+        self
+    }
+}
+
+/// Calls one path, outside of the guarded arena, on an input that a law made up.
+pub type CallPath<'a> = dyn Fn(&Input<'_>) -> Outcome<Vec<u8>> + 'a;
+type LawFn = dyn Fn(&Input<'_>, &CallPath<'_>) -> Result<(), String>;
+
+/// The real data of an operation: rows of one width.
+pub(crate) struct Rows {
+    pub(crate) set: Text,
+    pub(crate) data: &'static [u8],
+    pub(crate) row: usize,
+}
+
+/// One function of a codec: the independent reference, and every path that must agree with it.
+pub struct Operation {
+    pub(crate) name: Text,
+    pub(crate) reference: Box<ReferenceFn>,
+    pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
+    pub(crate) from_bytes: Option<Box<dyn Fn(&[u8], &Params) -> Vec<u8>>>,
+    pub(crate) parts: Vec<Box<dyn Fn(&[u8], &Params) -> Vec<u8>>>,
+    pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
+    pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
+    pub(crate) rows: Vec<Rows>,
+    pub(crate) laws: Vec<(Text, Box<LawFn>)>,
+    pub(crate) paths: Vec<CodePath>,
+    pub(crate) peers: Vec<Peer>,
+}
+
+impl Operation {
+    /// An operation and its reference: written from the specification, sharing no code and no table with the paths.
+    pub fn new<A: Answer>(
+        name: impl Into<Text>,
+        reference: impl Fn(&Input<'_>) -> Outcome<A> + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            reference: Box::new(move |i| reference(i).map(|a| a.bytes().into_owned())),
+            params: Vec::new(),
+            from_bytes: None,
+            parts: Vec::new(),
+            capacity: Box::new(|_| 0),
+            work: Box::new(|i| i.bytes().len()),
+            rows: Vec::new(),
+            laws: Vec::new(),
+            paths: Vec::new(),
+            peers: Vec::new(),
+        }
+    }
+
+    /// A parameter and the values that the sweeps give it. Where every value is a single number, random cases draw any number
+    /// from the least to the greatest; otherwise they draw one of the values.
+    pub fn param(mut self, name: impl Into<Text>, swept: &[&[u64]]) -> Self {
+        self.params
+            .push((name.into(), swept.iter().map(|v| v.to_vec()).collect()));
+        self
+    }
+
+    /// Makes a valid input from any bytes, for operations that refuse some inputs (decoders, validators): the sweeps then
+    /// cover valid inputs made from every length of plain bytes, and the harness also damages them in every way it knows.
+    pub fn from_bytes(mut self, f: impl Fn(&[u8], &Params) -> Vec<u8> + 'static) -> Self {
+        self.from_bytes = Some(Box::new(f));
+        self
+    }
+
+    /// Adds a further part (a needle, a dictionary) made from the same plain bytes; it lies in guarded memory as the first does.
+    pub fn part(mut self, f: impl Fn(&[u8], &Params) -> Vec<u8> + 'static) -> Self {
+        self.parts.push(Box::new(f));
+        self
+    }
+
+    /// Exactly how many bytes a `fills` path is handed. Must hold for every input, a damaged one too.
+    pub fn capacity(mut self, f: impl Fn(&Input<'_>) -> usize + 'static) -> Self {
+        self.capacity = Box::new(f);
+        self
+    }
+
+    /// The bytes that GB/s divides by; the length of the first part if not given.
+    pub fn work(mut self, f: impl Fn(&Input<'_>) -> usize + 'static) -> Self {
+        self.work = Box::new(f);
+        self
+    }
+
+    /// Real data, as rows of `row` bytes; a last row that is not whole is left out.
+    pub fn rows(mut self, set: impl Into<Text>, data: &'static [u8], row: usize) -> Self {
+        self.rows.push(Rows {
+            set: set.into(),
+            data,
+            row,
+        });
+        self
+    }
+
+    /// Something that must hold for every path beyond its answer: `decode(encode(x)) = x`. The second argument calls the path.
+    pub fn law(
+        mut self,
+        name: impl Into<Text>,
+        f: impl Fn(&Input<'_>, &CallPath<'_>) -> Result<(), String> + 'static,
+    ) -> Self {
+        self.laws.push((name.into(), Box::new(f)));
+        self
+    }
+
+    /// Adds a path.
+    pub fn path(mut self, path: CodePath) -> Self {
+        self.paths.push(path);
+        self
+    }
+
+    /// Adds paths, in the order in which they will be listed.
+    pub fn paths(mut self, paths: impl IntoIterator<Item = CodePath>) -> Self {
+        self.paths.extend(paths);
+        self
+    }
+
+    /// Adds a peer.
+    pub fn peer(mut self, peer: Peer) -> Self {
+        self.peers.push(peer);
+        self
+    }
+
+    /// The operation's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Says what is wrong with a client's list: names that could not be printed, parsed or told apart.
+pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+'))
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for operation in operations {
+        let name = &operation.name;
+        if !plain(name) {
+            return Err(format!(
+                "operation {name:?}: a name is made of letters, digits, '_', '-' and '+'"
+            ));
+        }
+        if !names.insert(name.to_string()) {
+            return Err(format!(
+                "two operations are named {name}: a token could not tell them apart"
+            ));
+        }
+        for (param, swept) in &operation.params {
+            if !plain(param) || ["in", "out", "warm"].contains(&param.as_ref()) {
+                return Err(format!(
+                    "operation {name}: {param:?} cannot be the name of a parameter"
+                ));
+            }
+            if swept.is_empty() {
+                return Err(format!(
+                    "operation {name}: parameter {param} has no value to sweep"
+                ));
+            }
+        }
+        for set in &operation.rows {
+            if !plain(&set.set) || set.row == 0 || set.data.len() < set.row {
+                return Err(format!(
+                    "operation {name}: set {:?} of {} bytes holds no row of {} bytes, or its name is not plain",
+                    set.set,
+                    set.data.len(),
+                    set.row
+                ));
+            }
+        }
+        let mut paths = std::collections::BTreeSet::new();
+        for path in operation
+            .paths
+            .iter()
+            .chain(operation.peers.iter().map(|p| &p.path))
+        {
+            // A peer crate's name may follow the ISA: `auto` and `auto/base64-simd` are two paths.
+            if !path.isa.split('/').all(plain) || !plain(&path.delivery) {
+                return Err(format!(
+                    "operation {name}: path {:?}/{:?} is not made of plain names",
+                    path.isa, path.delivery
+                ));
+            }
+            if !paths.insert((path.isa.clone(), path.delivery.clone())) {
+                return Err(format!(
+                    "operation {name}: two paths are named {}/{}",
+                    path.isa, path.delivery
+                ));
+            }
+        }
+        if paths.is_empty() {
+            return Err(format!("operation {name} has no path"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The page that a worker shares with its parent: what it is about to do, so that a death names its case.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How many buffers of a call are noted: the output and the first parts.
+const BUFFERS: usize = 8;
+
+/// What a worker is at. Plain words, each valid at any instant; whoever reads them knows the worker to be dead or stuck.
+#[derive(Default)]
+#[repr(C)]
+pub(crate) struct Page {
+    /// Grows with every call, so that a stuck worker can be told from a busy one.
+    ticks: AtomicU64,
+    phase: AtomicU64,
+    subject: AtomicU64,
+    check: AtomicU64,
+    index: AtomicU64,
+    signal: AtomicU64,
+    address: AtomicU64,
+    /// 1: the access was a read; 2: a write; 0: the CPU does not say.
+    access: AtomicU64,
+    buffers: [[AtomicU64; 2]; BUFFERS],
+}
+
+/// What the worker was doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing of a client's.
+    Idle,
+    /// Making a case or computing the reference's answer.
+    Preparing,
+    /// Calling a path.
+    Calling,
+}
+
+/// A page as it stood when somebody looked.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) phase: Phase,
+    pub(crate) subject: usize,
+    pub(crate) check: u64,
+    pub(crate) index: u64,
+    pub(crate) signal: u64,
+    pub(crate) address: usize,
+    pub(crate) access: u64,
+    /// Buffer 0 is the output, 1 the input, 2 the next part, …
+    pub(crate) buffers: Vec<Range<usize>>,
+}
+
+impl Page {
+    /// A page that nobody shares, for code that runs without a parent.
+    pub(crate) fn private() -> &'static Page {
+        Box::leak(Box::default())
+    }
+
+    /// Maps the file at `path`, which the parent has made, for as long as the process lives.
+    pub(crate) fn shared(path: &Path) -> io::Result<&'static Page> {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        file.set_len(size_of::<Page>() as u64)?;
+        // SAFETY: the mapping is of a private temporary file that only this parent and its workers know; both sides access it
+        // through atomics alone, so a write by the other side is never a data race.
+        let map = unsafe { memmap2::MmapMut::map_mut(&file) }?;
+        let first = Box::leak(Box::new(map)).as_mut_ptr();
+        // SAFETY: the mapping is page-aligned, `Page` long, never unmapped (leaked), zero or written by another `Page`, and any
+        // bit pattern is a valid `AtomicU64`.
+        Ok(unsafe { &*first.cast::<Page>() })
+    }
+
+    pub(crate) fn idle(&self) {
+        self.phase.store(0, Relaxed);
+    }
+
+    pub(crate) fn preparing(&self, check: u64, index: u64) {
+        self.check.store(check, Relaxed);
+        self.index.store(index, Relaxed);
+        self.phase.store(1, Relaxed);
+        self.ticks.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn calling(&self, subject: usize) {
+        self.subject.store(subject as u64, Relaxed);
+        self.ticks.store(self.ticks.load(Relaxed) + 1, Relaxed);
+        self.phase.store(2, Relaxed);
+    }
+
+    pub(crate) fn buffer(&self, number: usize, addresses: Range<usize>) {
+        if let Some([start, end]) = self.buffers.get(number) {
+            start.store(addresses.start as u64, Relaxed);
+            end.store(addresses.end as u64, Relaxed);
+        }
+    }
+
+    /// Called by the signal handler: stores to atomics, and nothing else.
+    pub(crate) fn fault(&self, signal: u64, address: u64, access: u64) {
+        self.address.store(address, Relaxed);
+        self.access.store(access, Relaxed);
+        self.signal.store(signal, Relaxed);
+    }
+
+    pub(crate) fn ticks(&self) -> u64 {
+        self.ticks.load(Relaxed)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let range = |[start, end]: &[AtomicU64; 2]| {
+            start.load(Relaxed) as usize..end.load(Relaxed) as usize
+        };
+        Snapshot {
+            phase: match self.phase.load(Relaxed) {
+                0 => Phase::Idle,
+                1 => Phase::Preparing,
+                _ => Phase::Calling,
+            },
+            subject: self.subject.load(Relaxed) as usize,
+            check: self.check.load(Relaxed),
+            index: self.index.load(Relaxed),
+            signal: self.signal.load(Relaxed),
+            address: self.address.load(Relaxed) as usize,
+            access: self.access.load(Relaxed),
+            buffers: self.buffers.iter().map(range).collect(),
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! Which cases a verification runs: for each check a count, and the case of every index.
+//!
+//! A case depends on nothing but the seed, the operation's name, the check and the index, so that any process can make any
+//! one of them again.
+
+use std::path::PathBuf;
+
+use proptest::prelude::Rng as _;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRng, TestRunner};
+use serde::{Deserialize, Serialize};
+
+use crate::case::{Case, Place, Shape, Source, crc32, generate, mix, rng};
+use crate::operation::{Operation, Params};
+use crate::params;
+use crate::shrink::CaseTree;
+
+/// The sweeps go over every length of plain bytes up to this one.
+pub(crate) const SWEPT: usize = 512;
+/// Damaged inputs per length of the sweep.
+const DAMAGED: u64 = 16;
+/// The lengths of plain bytes for which every single position of the input is damaged.
+const POSITIONS: [usize; 70] = {
+    let mut lengths = [0; 70];
+    let mut i = 0;
+    while i < 66 {
+        lengths[i] = i + 1;
+        i += 1;
+    }
+    (lengths[66], lengths[67], lengths[68], lengths[69]) = (128, 129, 257, 512);
+    lengths
+};
+/// Plain bytes under the pairs of `--exhaustive`: a block of 64, and a tail that is odd.
+const PAIRS_IN: usize = 97;
+/// Offsets at which a pair stands: every one of a block, whatever the period of a codec is.
+const PAIR_OFFSETS: u64 = 64;
+
+/// What is asked of a verification, beyond the operations themselves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// How many random cases per operation.
+    pub(crate) cases: u64,
+    pub(crate) exhaustive: bool,
+    /// The user's own rows: a file and the bytes of a row.
+    pub(crate) data: Option<(PathBuf, usize)>,
+    /// Only the cases whose index leaves this remainder: (remainder, divisor).
+    pub(crate) shard: (u64, u64),
+    /// How long one call may take, in milliseconds.
+    pub(crate) timeout: u64,
+}
+
+/// A kind of check. The order is that of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Check {
+    FlushEnd,
+    FlushStart,
+    Aligned,
+    Rows,
+    Data,
+    Shapes,
+    Random,
+    Damaged,
+    Positions,
+    Pairs,
+    Laws,
+}
+
+impl Check {
+    pub(crate) const ALL: [Check; 11] = [
+        Check::FlushEnd,
+        Check::FlushStart,
+        Check::Aligned,
+        Check::Rows,
+        Check::Data,
+        Check::Shapes,
+        Check::Random,
+        Check::Damaged,
+        Check::Positions,
+        Check::Pairs,
+        Check::Laws,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Check::FlushEnd => "flush with the end",
+            Check::FlushStart => "flush with the start",
+            Check::Aligned => "aligned",
+            Check::Rows => "real rows",
+            Check::Data => "your rows",
+            Check::Shapes => "shapes",
+            Check::Random => "random",
+            Check::Damaged => "damaged",
+            Check::Positions => "each position damaged",
+            Check::Pairs => "all pairs",
+            Check::Laws => "laws",
+        }
+    }
+
+    /// Whether peers take part: where a peer is measured it has been checked on the same lengths and the same data.
+    pub(crate) fn includes_peers(self) -> bool {
+        matches!(
+            self,
+            Check::FlushEnd | Check::FlushStart | Check::Rows | Check::Data
+        )
+    }
+}
+
+/// The cases of one operation.
+pub(crate) struct Plan<'a> {
+    operation: &'a Operation,
+    settings: &'a Settings,
+    /// The user's rows.
+    data: &'a [u8],
+    /// Every combination of swept parameters.
+    params: Vec<Params>,
+    /// 0..=512 and both sides of every declared threshold.
+    lengths: Vec<usize>,
+    /// For `Positions`: how many positions lie before each length's, and in all.
+    positions: Vec<u64>,
+    name: u64,
+}
+
+impl<'a> Plan<'a> {
+    /// `data` is the content of the file that `settings` names.
+    pub(crate) fn new(operation: &'a Operation, settings: &'a Settings, data: &'a [u8]) -> Self {
+        let params = params::swept(operation);
+        let mut lengths: Vec<usize> = (0..=SWEPT).collect();
+        // Thresholds speak of the input's length; the sweep of plain bytes, of which the input may need more or fewer.
+        let per_plain =
+            operation.parts_from(&[0; 1024], &params[0])[0].len().max(1) as f64 / 1024.0;
+        for &switch in operation.paths.iter().flat_map(|path| &path.switches_at) {
+            let plain = (switch as f64 / per_plain) as usize;
+            lengths.extend(plain.saturating_sub(1)..=plain + 1);
+        }
+        lengths.sort_unstable();
+        lengths.dedup();
+        let mut positions = vec![0];
+        if operation.from_bytes.is_some() {
+            for len in POSITIONS {
+                let input = operation.parts_from(&vec![0; len], &params[0])[0].len() as u64;
+                positions.push(positions.last().unwrap_or(&0) + input);
+            }
+        }
+        let name = mix(&operation.name.bytes().map(u64::from).collect::<Vec<_>>());
+        Self {
+            operation,
+            settings,
+            data,
+            params,
+            lengths,
+            positions,
+            name,
+        }
+    }
+
+    /// How many cases each check has; one with none is left out.
+    pub(crate) fn checks(&self) -> Vec<(Check, u64)> {
+        let op = self.operation;
+        let refuses = u64::from(op.from_bytes.is_some());
+        let combos = self.params.len() as u64;
+        let swept = SWEPT as u64 + 1;
+        let count = |check| match check {
+            Check::FlushEnd | Check::FlushStart => self.lengths.len() as u64 * combos,
+            Check::Aligned => swept * 64,
+            Check::Rows => op
+                .rows
+                .iter()
+                .map(|set| (set.data.len() / set.row) as u64)
+                .sum(),
+            Check::Data => self
+                .settings
+                .data
+                .as_ref()
+                .map_or(0, |(_, row)| (self.data.len() / row) as u64),
+            Check::Shapes => shape_lengths().count() as u64 * Shape::ALL.len() as u64,
+            Check::Random => self.settings.cases,
+            Check::Damaged => refuses * swept * DAMAGED,
+            Check::Positions => self.positions.last().unwrap_or(&0) * 3,
+            Check::Pairs if !self.settings.exhaustive => 0,
+            Check::Pairs if refuses == 0 => (PAIR_OFFSETS / 2) << 16,
+            Check::Pairs => PAIR_OFFSETS << 16,
+            Check::Laws => op.laws.len() as u64 * swept,
+        };
+        Check::ALL
+            .into_iter()
+            .map(|check| (check, count(check)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
+    /// Case `index` of a check.
+    pub(crate) fn case(&self, check: Check, index: u64) -> Case {
+        let seed = mix(&[self.settings.seed, self.name, check as u64, index]);
+        let mut draw = rng(mix(&[seed, 1]));
+        let random = |len| Source::Seeded {
+            seed: seed >> 16,
+            len,
+            shape: Shape::Random,
+        };
+        let at_length = |i: u64| self.lengths[(i % self.lengths.len() as u64) as usize];
+        let combo = |i: u64| self.params[(i % self.params.len() as u64) as usize].clone();
+        let swept_combo = self.params
+            [(index / self.lengths.len() as u64 % self.params.len() as u64) as usize]
+            .clone();
+        match check {
+            Check::FlushEnd => self.place(
+                random(at_length(index)),
+                swept_combo,
+                Place::End,
+                Place::End,
+            ),
+            Check::FlushStart => self.place(
+                random(at_length(index)),
+                swept_combo,
+                Place::Start,
+                Place::Start,
+            ),
+            Check::Aligned => {
+                let output = Place::At(draw.next_u32() as u8 % 64);
+                let params = combo(u64::from(draw.next_u32()));
+                self.place(
+                    random((index / 64) as usize),
+                    params,
+                    Place::At(index as u8 % 64),
+                    output,
+                )
+            }
+            Check::Rows => self.place_anywhere(self.row(index), combo(index), &mut draw),
+            Check::Data => {
+                let width = self.settings.data.as_ref().map_or(1, |(_, row)| *row);
+                let row = &self.data[index as usize * width..][..width];
+                let params = combo(index);
+                let parts = self.operation.parts_from(row, &params);
+                self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
+            }
+            Check::Shapes => {
+                let shapes = Shape::ALL.len() as u64;
+                let len = shape_lengths()
+                    .nth((index / shapes) as usize)
+                    .unwrap_or_default();
+                let shape = Shape::ALL[(index % shapes) as usize];
+                self.place_anywhere(
+                    Source::Seeded {
+                        seed: seed >> 16,
+                        len,
+                        shape,
+                    },
+                    combo(index),
+                    &mut draw,
+                )
+            }
+            Check::Random => {
+                let mut runner = TestRunner::new_with_rng(Config::default(), draw);
+                match RandomCases(self).new_tree(&mut runner) {
+                    Ok(tree) => tree.current(),
+                    Err(reason) => unreachable!("the strategy rejects nothing: {reason}"),
+                }
+            }
+            Check::Damaged => {
+                let params = combo(index);
+                let mut parts = self.operation.parts_from(
+                    &generate(seed, (index / DAMAGED) as usize, Shape::Random),
+                    &params,
+                );
+                damage(&mut parts[0], &mut draw);
+                self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
+            }
+            Check::Positions => {
+                let (position, kind) = (index / 3, index % 3);
+                let which = self.positions.partition_point(|&before| before <= position) - 1;
+                // The same plain bytes for all positions of a length.
+                let plain = generate(
+                    mix(&[self.settings.seed, which as u64]),
+                    POSITIONS[which],
+                    Shape::Random,
+                );
+                let params = self.params[0].clone();
+                let mut parts = self.operation.parts_from(&plain, &params);
+                let at = (position - self.positions[which]) as usize;
+                if at < parts[0].len() {
+                    parts[0][at] = spoiled(&parts[0], at, kind, &mut draw);
+                }
+                self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
+            }
+            Check::Pairs => {
+                let (offset, pair) = ((index >> 16) as usize, (index as u16).to_le_bytes());
+                let params = self.params[0].clone();
+                let mut plain = generate(self.settings.seed, PAIRS_IN, Shape::Random);
+                let parts = if self.operation.from_bytes.is_some() {
+                    let mut parts = self.operation.parts_from(&plain, &params);
+                    if let Some(bytes) = parts[0].get_mut(offset..offset + 2) {
+                        bytes.copy_from_slice(&pair);
+                    }
+                    parts
+                } else {
+                    plain[2 * offset..2 * offset + 2].copy_from_slice(&pair);
+                    self.operation.parts_from(&plain, &params)
+                };
+                self.place(Source::Verbatim(parts), params, Place::End, Place::End)
+            }
+            Check::Laws => {
+                let len = (index % (SWEPT as u64 + 1)) as usize;
+                self.place(random(len), combo(index), Place::At(0), Place::At(0))
+            }
+        }
+    }
+
+    /// Which law a case of `Laws` is for.
+    pub(crate) fn law(index: u64) -> usize {
+        (index / (SWEPT as u64 + 1)) as usize
+    }
+
+    fn row(&self, mut index: u64) -> Source {
+        for set in &self.operation.rows {
+            let rows = (set.data.len() / set.row) as u64;
+            if index < rows {
+                let index = index as usize;
+                let row = &set.data[index * set.row..][..set.row];
+                return Source::Row {
+                    set: set.set.to_string(),
+                    index,
+                    crc: crc32(row),
+                };
+            }
+            index -= rows;
+        }
+        unreachable!("`checks` counts the rows that there are")
+    }
+
+    fn place(&self, source: Source, params: Params, input: Place, output: Place) -> Case {
+        Case {
+            operation: self.operation.name.to_string(),
+            source,
+            params,
+            input,
+            output,
+            warm: 0,
+        }
+    }
+
+    /// Half the cases flush with a guard page, half between margins.
+    fn place_anywhere(&self, source: Source, params: Params, draw: &mut TestRng) -> Case {
+        let (input, output) = (any_place(draw), any_place(draw));
+        self.place(source, params, input, output)
+    }
+}
+
+fn any_place(draw: &mut TestRng) -> Place {
+    match draw.next_u32() % 4 {
+        0 => Place::Start,
+        1 => Place::End,
+        _ => Place::At(draw.next_u32() as u8 % 64),
+    }
+}
+
+/// Lengths at which blocks, pages and counters end.
+fn shape_lengths() -> impl Iterator<Item = usize> {
+    let around = |n: usize| n - 1..=n + 1;
+    (0..=66)
+        .chain([96, 128, 256, 512, 1024, 4096].into_iter().flat_map(around))
+        .chain([65_537])
+}
+
+/// Another byte for position `at`: one that stands elsewhere in the input (a character of another alphabet, say), one that is
+/// not ASCII, or any.
+fn spoiled(input: &[u8], at: usize, kind: u64, draw: &mut TestRng) -> u8 {
+    let drawn = draw.next_u64();
+    let other = match kind {
+        0 => input[(drawn % input.len() as u64) as usize],
+        1 => drawn as u8 | 0x80,
+        _ => drawn as u8,
+    };
+    if other == input[at] { other ^ 1 } else { other }
+}
+
+/// Damages a valid input in one of the ways in which texts are damaged, or in two at once, near to each other.
+fn damage(input: &mut Vec<u8>, draw: &mut TestRng) {
+    let kind = draw.next_u32() % 8;
+    if input.is_empty() {
+        // Nothing to flip, cut or swap.
+        return input.push(draw.next_u32() as u8);
+    }
+    let mut at = |len: usize| (draw.next_u64() % len as u64) as usize;
+    let first = at(input.len());
+    match kind {
+        0 => input[first] ^= 1 << at(8),
+        1 => input.truncate(first),
+        2 => input.insert(first, at(256) as u8),
+        3 => drop(input.remove(first)),
+        4 => {
+            let second = at(input.len());
+            input.swap(first, second);
+        }
+        5 => {
+            let next = (first + 1) % input.len();
+            input.swap(first, next);
+        }
+        6 => input.extend_from_within(first..),
+        _ => {
+            // Two errors in one block of 64.
+            let second = (first + at(64)).min(input.len() - 1);
+            let kinds = [at(3) as u64, at(3) as u64];
+            input[first] = spoiled(input, first, kinds[0], draw);
+            input[second] = spoiled(input, second, kinds[1], draw);
+        }
+    }
+}
+
+/// The random cases of an operation, for proptest.
+#[derive(Debug)]
+struct RandomCases<'a>(&'a Plan<'a>);
+
+impl std::fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plan({})", self.operation.name)
+    }
+}
+
+impl Strategy for RandomCases<'_> {
+    type Tree = CaseTree;
+    type Value = Case;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> Result<CaseTree, proptest::test_runner::Reason> {
+        let plan = self.0;
+        let draw = runner.rng();
+        // Mostly lengths around which kernels change, now and then a long one.
+        let limit = match draw.next_u32() % 10 {
+            0..=4 => 300,
+            5..=8 => 4200,
+            _ => 70_000,
+        };
+        let (len, seed) = ((draw.next_u64() % limit) as usize, draw.next_u64() >> 16);
+        let params = params::random(plan.operation, draw);
+        let shape = if draw.next_u32() % 4 == 0 {
+            Shape::ALL[draw.next_u32() as usize % Shape::ALL.len()]
+        } else {
+            Shape::Random
+        };
+        Ok(CaseTree::new(plan.place_anywhere(
+            Source::Seeded { seed, len, shape },
+            params,
+            draw,
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::CodePath;
+
+    fn settings() -> Settings {
+        Settings {
+            seed: 1,
+            cases: 500,
+            exhaustive: true,
+            data: None,
+            shard: (0, 1),
+            timeout: 1000,
+        }
+    }
+
+    fn operation(text: bool) -> Operation {
+        let op = Operation::new("op", |i| Ok(i.bytes().to_vec()))
+            .path(CodePath::returns("scalar", |i| Ok(i.bytes().to_vec())).switches_at(&[3000]))
+            .param("k", &[&[1], &[9]])
+            .param("levels", &[&[1, 2], &[3]]);
+        if text {
+            op.from_bytes(|b, _| b.iter().flat_map(|b| [b >> 4, b & 15]).collect())
+        } else {
+            op
+        }
+    }
+
+    #[test]
+    fn every_value_stands_at_every_position_of_a_block_in_the_default_run() {
+        let (op, settings) = (operation(false), settings());
+        let plan = Plan::new(&op, &settings, &[]);
+        let mut seen = vec![false; 256 * 64];
+        for (check, count) in plan
+            .checks()
+            .into_iter()
+            .filter(|(check, _)| *check != Check::Pairs)
+        {
+            for index in 0..count {
+                for (at, byte) in op.resolve(&plan.case(check, index)).unwrap()[0]
+                    .iter()
+                    .enumerate()
+                {
+                    seen[usize::from(*byte) * 64 + at % 64] = true;
+                }
+            }
+        }
+        assert_eq!(seen.iter().filter(|seen| !**seen).count(), 0);
+    }
+
+    #[test]
+    fn the_sweeps_hold_every_length_alignment_and_parameter() {
+        let (op, settings) = (operation(false), settings());
+        let plan = Plan::new(&op, &settings, &[]);
+        let mut flush = std::collections::BTreeSet::new();
+        let mut aligned = std::collections::BTreeSet::new();
+        for (check, count) in plan.checks() {
+            for index in 0..count.min(200_000) {
+                let case = plan.case(check, index);
+                let Source::Seeded { len, .. } = case.source else {
+                    continue;
+                };
+                match (check, case.input) {
+                    (Check::FlushEnd, Place::End) => {
+                        drop(flush.insert((len, case.params.clone(), 1)))
+                    }
+                    (Check::FlushStart, Place::Start) => {
+                        drop(flush.insert((len, case.params.clone(), 0)))
+                    }
+                    (Check::Aligned, Place::At(a)) => drop(aligned.insert((len, a))),
+                    _ => {}
+                }
+            }
+        }
+        // 0..=512, and 2999..=3001 around the threshold; two values of k and two of levels; two sweeps.
+        assert_eq!(flush.len(), (513 + 3) * 4 * 2);
+        assert_eq!(aligned.len(), 513 * 64);
+        assert!(flush.iter().any(|(len, ..)| *len == 3001));
+    }
+
+    #[test]
+    fn thresholds_speak_of_the_length_of_the_input() {
+        let (op, settings) = (operation(true), settings());
+        let plan = Plan::new(&op, &settings, &[]);
+        let inputs: Vec<_> = (0..516)
+            .map(|i| op.resolve(&plan.case(Check::FlushEnd, i)).unwrap()[0].len())
+            .collect();
+        for len in [2998, 3000, 3002] {
+            assert!(inputs.contains(&len), "{len}");
+        }
+    }
+
+    #[test]
+    fn exhaustive_pairs_are_all_pairs() {
+        for text in [false, true] {
+            let (op, settings) = (operation(text), settings());
+            let plan = Plan::new(&op, &settings, &[]);
+            let (_, count) = plan
+                .checks()
+                .into_iter()
+                .find(|(check, _)| *check == Check::Pairs)
+                .unwrap();
+            let offsets = if text { 64 } else { 32 };
+            assert_eq!(count, offsets << 16);
+            let mut seen = vec![false; 1 << 16];
+            for index in (5 << 16)..(6 << 16) {
+                let parts = op.resolve(&plan.case(Check::Pairs, index)).unwrap();
+                let at = if text { 5 } else { 10 };
+                seen[usize::from(u16::from_le_bytes([parts[0][at], parts[0][at + 1]]))] = true;
+            }
+            assert!(seen.iter().all(|seen| *seen));
+        }
+    }
+
+    #[test]
+    fn every_position_of_a_text_is_damaged() {
+        let (op, settings) = (operation(true), settings());
+        let plan = Plan::new(&op, &settings, &[]);
+        let (_, count) = plan
+            .checks()
+            .into_iter()
+            .find(|(check, _)| *check == Check::Positions)
+            .unwrap();
+        let sum: usize = POSITIONS.iter().map(|n| 2 * n).sum();
+        assert_eq!(count, 3 * sum as u64);
+        // A valid text here has no byte above 15, but the damaged ones of kind 1 have one at their position.
+        let mut found = vec![];
+        for index in (1..count).step_by(3).skip(2).take(4) {
+            let parts = op.resolve(&plan.case(Check::Positions, index)).unwrap();
+            found.push(parts[0].iter().position(|b| *b > 15));
+        }
+        assert_eq!(found, [Some(0), Some(1), Some(2), Some(3)]);
+    }
+}

@@ -1,0 +1,301 @@
+//! Makes a failing case smaller, as a proptest tree: proptest's runner proposes, asks whether it still fails, and keeps the least.
+
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+
+use crate::case::{Case, Place, Source};
+
+/// A case, and what is tried next to make it smaller.
+#[derive(Debug, Clone)]
+pub(crate) struct CaseTree {
+    /// The least case known to fail.
+    best: Case,
+    /// What is proposed now.
+    tried: Case,
+    step: Step,
+}
+
+/// The steps, in their order. A step that helped is tried again; one that did not moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Simpler places.
+    Place(usize),
+    /// Parameter number `.0` to a smaller value.
+    Param(usize),
+    /// `size` bytes of part `part` taken out at `at`.
+    Cut {
+        part: usize,
+        size: usize,
+        at: usize,
+    },
+    /// `size` bytes of part `part` at `at` made the plainest that there are.
+    Plain {
+        part: usize,
+        size: usize,
+        at: usize,
+    },
+    Done,
+}
+
+/// A byte that reads well and stands for "it does not matter which".
+const PLAIN: u8 = b'A';
+
+impl CaseTree {
+    pub(crate) fn new(case: Case) -> Self {
+        Self {
+            best: case.clone(),
+            tried: case,
+            step: Step::Place(0),
+        }
+    }
+
+    fn part(&self, part: usize) -> Option<&Vec<u8>> {
+        match &self.best.source {
+            Source::Verbatim(parts) => parts.get(part),
+            _ => None,
+        }
+    }
+
+    /// The case that the present step proposes, if it proposes one.
+    fn proposal(&self) -> Option<Case> {
+        let mut case = self.best.clone();
+        match self.step {
+            Step::Place(number) => {
+                let simpler = |place| match place {
+                    Place::At(offset) if offset > 0 => {
+                        Place::At(if number < 2 { 0 } else { offset / 2 })
+                    }
+                    place => place,
+                };
+                let place = if number % 2 == 0 {
+                    &mut case.input
+                } else {
+                    &mut case.output
+                };
+                *place = simpler(*place);
+            }
+            Step::Param(number) => {
+                let list = case.params.values_mut().nth(number)?;
+                list.iter_mut().for_each(|value| *value /= 2);
+            }
+            Step::Cut { part, size, at } => {
+                let Source::Verbatim(parts) = &mut case.source else {
+                    return None;
+                };
+                let bytes = parts.get_mut(part)?;
+                bytes.drain(at..(at + size).min(bytes.len()));
+            }
+            Step::Plain { part, size, at } => {
+                let Source::Verbatim(parts) = &mut case.source else {
+                    return None;
+                };
+                let bytes = parts.get_mut(part)?;
+                let end = (at + size).min(bytes.len());
+                bytes[at..end].fill(PLAIN);
+            }
+            Step::Done => return None,
+        }
+        (case != self.best).then_some(case)
+    }
+
+    /// The step after the present one did not help (or, for a cut that helped, the same place again).
+    fn advance(&mut self) {
+        let len = |part| self.part(part).map(Vec::len);
+        let first_cut = |part: usize, len: usize| Step::Cut {
+            part,
+            size: len.div_ceil(2).max(1),
+            at: len / 2,
+        };
+        self.step = match self.step {
+            Step::Place(number) if number < 3 => Step::Place(number + 1),
+            Step::Place(_) => Step::Param(0),
+            Step::Param(number) if number + 1 < self.best.params.len() => Step::Param(number + 1),
+            Step::Param(_) => len(0).map_or(Step::Done, |len| first_cut(0, len)),
+            Step::Cut { part, size, at } => {
+                let len = len(part).unwrap_or(0);
+                match (at.checked_sub(size), size) {
+                    // From the end to the start, so that a text keeps its beginning.
+                    (Some(at), _) => Step::Cut { part, size, at },
+                    (None, _) if at > 0 => Step::Cut { part, size, at: 0 },
+                    (None, 2..) => Step::Cut {
+                        part,
+                        size: size / 2,
+                        at: len.saturating_sub(size / 2),
+                    },
+                    (None, _) => Step::Plain {
+                        part,
+                        size: len.div_ceil(4).max(1),
+                        at: 0,
+                    },
+                }
+            }
+            Step::Plain { part, size, at } => {
+                let length = len(part).unwrap_or(0);
+                match (at + size < length, size) {
+                    (true, _) => Step::Plain {
+                        part,
+                        size,
+                        at: at + size,
+                    },
+                    (false, 2..) => Step::Plain {
+                        part,
+                        size: size / 4 + size % 4 % 2,
+                        at: 0,
+                    },
+                    (false, _) => match len(part + 1) {
+                        Some(len) => first_cut(part + 1, len),
+                        None => Step::Done,
+                    },
+                }
+            }
+            Step::Done => Step::Done,
+        };
+        if let Step::Plain { size: 0, part, at } = self.step {
+            self.step = Step::Plain { part, size: 1, at };
+        }
+    }
+
+    fn propose(&mut self) -> bool {
+        loop {
+            if self.step == Step::Done {
+                self.tried = self.best.clone();
+                return false;
+            }
+            if let Some(case) = self.proposal() {
+                self.tried = case;
+                return true;
+            }
+            self.advance();
+        }
+    }
+}
+
+impl ValueTree for CaseTree {
+    type Value = Case;
+
+    fn current(&self) -> Case {
+        self.tried.clone()
+    }
+
+    /// The present case fails: it is the least one now, and the same step is tried again.
+    fn simplify(&mut self) -> bool {
+        if self.tried != self.best {
+            self.best = self.tried.clone();
+            if let Step::Cut { part, size, at } = self.step {
+                let len = self.part(part).map_or(0, Vec::len);
+                if at >= len {
+                    self.step = Step::Cut {
+                        part,
+                        size,
+                        at: len.saturating_sub(size),
+                    };
+                }
+            }
+            if matches!(self.step, Step::Plain { .. }) {
+                self.advance();
+            }
+        }
+        self.propose()
+    }
+
+    /// The present case does not fail: go on from the least one with the next step.
+    fn complicate(&mut self) -> bool {
+        self.advance();
+        self.propose()
+    }
+}
+
+/// The least case found for which `fails` still holds, in at most `tries` questions. `case` itself is known to fail.
+pub(crate) fn shrink(case: Case, tries: u32, mut fails: impl FnMut(&Case) -> bool) -> Case {
+    let config = Config {
+        max_shrink_iters: tries,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let fails = std::cell::RefCell::new(&mut fails);
+    let test = |tried: Case| {
+        if tried == case || fails.borrow_mut()(&tried) {
+            Err(TestCaseError::fail("it fails"))
+        } else {
+            Ok(())
+        }
+    };
+    match runner.run_one(CaseTree::new(case.clone()), test) {
+        Err(TestError::Fail(_, least)) => least,
+        _ => case.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Params;
+
+    fn case(bytes: Vec<u8>, params: &[(&'static str, u64)]) -> Case {
+        Case {
+            operation: "op".into(),
+            source: Source::Verbatim(vec![bytes]),
+            params: params
+                .iter()
+                .map(|(k, v)| ((*k).into(), vec![*v]))
+                .collect::<Params>(),
+            input: Place::At(37),
+            output: Place::At(5),
+            warm: 0,
+        }
+    }
+
+    fn bytes(case: &Case) -> &[u8] {
+        match &case.source {
+            Source::Verbatim(parts) => &parts[0],
+            _ => panic!("shrinking keeps bytes as bytes"),
+        }
+    }
+
+    #[test]
+    fn the_one_byte_that_matters_is_left() {
+        let mut tries = 0;
+        let full: Vec<u8> = (0..=255).cycle().take(700).collect();
+        let least = shrink(case(full, &[]), 5_000, |c| {
+            tries += 1;
+            bytes(c).contains(&200)
+        });
+        assert_eq!(bytes(&least), [200]);
+        assert_eq!((least.input, least.output), (Place::At(0), Place::At(0)));
+        assert!(tries < 500, "{tries}");
+    }
+
+    #[test]
+    fn a_length_that_matters_is_kept_and_the_bytes_become_plain() {
+        let least = shrink(case(vec![3; 77], &[("k", 300)]), 5_000, |c| {
+            bytes(c).len() == 77 && c.params["k"][0] >= 9
+        });
+        assert_eq!(bytes(&least), [PLAIN; 77]);
+        assert_eq!(least.params["k"], [9]);
+    }
+
+    #[test]
+    fn an_alignment_that_matters_is_kept() {
+        let least = shrink(
+            case(vec![1; 9], &[]),
+            5_000,
+            |c| matches!(c.input, Place::At(a) if a % 8 == 5),
+        );
+        assert!(
+            matches!(least.input, Place::At(a) if a % 8 == 5),
+            "{least:?}"
+        );
+        assert_eq!(bytes(&least), []);
+    }
+
+    #[test]
+    fn two_bytes_that_matter_are_left_in_order() {
+        let full: Vec<u8> = (0..=255).collect();
+        let least = shrink(case(full, &[]), 5_000, |c| {
+            let at = |byte| bytes(c).iter().position(|b| *b == byte);
+            at(10).zip(at(201)).is_some_and(|(a, b)| a < b)
+        });
+        assert_eq!(bytes(&least), [10, 201]);
+    }
+}

@@ -1,0 +1,371 @@
+//! What became of one case on one path, and how two answers are compared.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Failure, Outcome};
+
+/// How many bytes of an answer a [`Side`] shows, before and after the first difference.
+const SHOWN: usize = 128;
+
+/// What became of one case on one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The answer is the reference's.
+    Agrees,
+    /// The answer is not the reference's; `at` is the first byte that differs.
+    Differs {
+        /// Index of the first byte that differs; 0 where one side refused.
+        at: usize,
+        /// What the reference says.
+        want: Side,
+        /// What the path says.
+        got: Side,
+    },
+    /// The path read outside of a buffer, and an inaccessible page stopped it.
+    ReadOutside(Stray),
+    /// The path wrote outside of its buffer, or into its input.
+    WroteOutside(Stray),
+    /// The path panicked, with this message.
+    Panicked(String),
+    /// The path ended its process.
+    Crashed(String),
+    /// The path did not come back within this many milliseconds.
+    TimedOut(u64),
+    /// A law does not hold for the path.
+    Broke {
+        /// The law's name.
+        law: String,
+        /// What the law says about it.
+        why: String,
+    },
+    /// The path cannot run here.
+    Unavailable(String),
+}
+
+/// An access outside of a buffer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// `input`, `part 1`, … or `output`.
+    pub of: String,
+    /// Offset of the byte from the buffer's first byte: -1 is the byte before it.
+    pub at: isize,
+    /// How far beyond the nearer edge, in bytes: 1 is the neighbour; 0 is a byte inside a buffer that was not to be written.
+    pub by: usize,
+}
+
+/// One side of a difference: a refusal, or an answer's length and the bytes around the first difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// The refusal, if it was one.
+    pub failure: Option<Failure>,
+    /// The answer's length in bytes.
+    pub len: usize,
+    /// Where `window` begins in the answer; a multiple of 16.
+    pub from: usize,
+    /// The answer's bytes around the first difference.
+    pub window: Vec<u8>,
+}
+
+impl Side {
+    fn new(outcome: &Outcome<&[u8]>, at: usize) -> Self {
+        match outcome {
+            Err(failure) => Self {
+                failure: Some(failure.clone()),
+                len: 0,
+                from: 0,
+                window: Vec::new(),
+            },
+            Ok(bytes) => {
+                let from = at.saturating_sub(SHOWN) & !15;
+                let to = (at + SHOWN).min(bytes.len());
+                let window = bytes.get(from..to).unwrap_or_default().to_vec();
+                Self {
+                    failure: None,
+                    len: bytes.len(),
+                    from,
+                    window,
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            Some(failure) => write!(f, "{failure}"),
+            None => write!(f, "{} bytes", self.len),
+        }
+    }
+}
+
+impl Stray {
+    /// An access at `at`, relative to a buffer of `len` bytes.
+    pub(crate) fn new(of: String, at: isize, len: usize) -> Self {
+        let by = if at < 0 {
+            at.unsigned_abs()
+        } else {
+            (at as usize + 1).saturating_sub(len)
+        };
+        Self { of, at, by }
+    }
+}
+
+impl fmt::Display for Stray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.by, self.at) {
+            (0, at) => write!(f, "{} byte {at}", self.of),
+            (by, ..0) => write!(f, "{} by {by} before its start", self.of),
+            (by, _) => write!(f, "{} by {by} beyond its end", self.of),
+        }
+    }
+}
+
+impl Verdict {
+    /// The kind of verdict in a word or two, as ledgers and records name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Verdict::Agrees => "agrees",
+            Verdict::Differs { .. } => "differs",
+            Verdict::ReadOutside(_) => "read outside",
+            Verdict::WroteOutside(_) => "wrote outside",
+            Verdict::Panicked(_) => "panicked",
+            Verdict::Crashed(_) => "crashed",
+            Verdict::TimedOut(_) => "timed out",
+            Verdict::Broke { .. } => "broke a law",
+            Verdict::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Whether a path with this verdict has failed.
+    pub fn is_finding(&self) -> bool {
+        !matches!(self, Verdict::Agrees | Verdict::Unavailable(_))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Agrees => write!(f, "agrees"),
+            Verdict::Differs { at, want, got }
+                if want.failure.is_none() && got.failure.is_none() =>
+            {
+                if want.len == got.len {
+                    write!(f, "differs at byte {at} of {}", want.len)
+                } else {
+                    write!(
+                        f,
+                        "differs at byte {at}: {} bytes, and {} were expected",
+                        got.len, want.len
+                    )
+                }
+            }
+            Verdict::Differs { want, got, .. } => write!(f, "differs: says {got}; expected {want}"),
+            Verdict::ReadOutside(stray) => write!(f, "read outside {stray}"),
+            Verdict::WroteOutside(stray) if stray.by == 0 => {
+                write!(f, "wrote into its input, {stray}")
+            }
+            Verdict::WroteOutside(stray) => write!(f, "wrote outside {stray}"),
+            Verdict::Panicked(message) => write!(f, "panicked: {message}"),
+            Verdict::Crashed(how) => write!(f, "crashed: {how}"),
+            Verdict::TimedOut(ms) => {
+                write!(f, "timed out: no answer within {} s", *ms as f64 / 1000.0)
+            }
+            Verdict::Broke { law, why } => write!(f, "broke the law \"{law}\": {why}"),
+            Verdict::Unavailable(why) => write!(f, "unavailable: {why}"),
+        }
+    }
+}
+
+/// How far two refusals could be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Depth {
+    Opaque,
+    Position,
+    Kind,
+    KindAndPosition,
+}
+
+impl Depth {
+    pub(crate) const ALL: [Depth; 4] = [
+        Depth::KindAndPosition,
+        Depth::Kind,
+        Depth::Position,
+        Depth::Opaque,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Depth::Opaque => "opaque",
+            Depth::Position => "position",
+            Depth::Kind => "kind",
+            Depth::KindAndPosition => "kind+position",
+        }
+    }
+}
+
+/// Compares an answer with the reference's. `Ok` says how far refusals were compared, if both sides refused.
+pub(crate) fn compare(want: Outcome<&[u8]>, got: Outcome<&[u8]>) -> Result<Option<Depth>, Verdict> {
+    let at = match (&want, &got) {
+        (Ok(w), Ok(g)) if w == g => return Ok(None),
+        (Ok(w), Ok(g)) => w
+            .iter()
+            .zip(g.iter())
+            .position(|(w, g)| w != g)
+            .unwrap_or(w.len().min(g.len())),
+        (Err(w), Err(g)) => {
+            let kind = w.kind.as_ref().zip(g.kind.as_ref());
+            let at = w.at.zip(g.at);
+            if kind.is_none_or(|(w, g)| w == g) && at.is_none_or(|(w, g)| w == g) {
+                return Ok(Some(match (kind.is_some(), at.is_some()) {
+                    (true, true) => Depth::KindAndPosition,
+                    (true, false) => Depth::Kind,
+                    (false, true) => Depth::Position,
+                    (false, false) => Depth::Opaque,
+                }));
+            }
+            0
+        }
+        _ => 0,
+    };
+    Err(Verdict::Differs {
+        at,
+        want: Side::new(&want, at),
+        got: Side::new(&got, at),
+    })
+}
+
+/// Both sides of a difference as hex, side by side, a line for every 16 bytes around the first one that differs.
+pub(crate) fn side_by_side(verdict: &Verdict) -> Option<String> {
+    let Verdict::Differs { at, want, got } = verdict else {
+        return None;
+    };
+    if want.failure.is_some() || got.failure.is_some() {
+        let (bytes, who) = if want.failure.is_some() {
+            (got, "got")
+        } else {
+            (want, "expected")
+        };
+        if bytes.failure.is_some() || bytes.window.is_empty() {
+            return None;
+        }
+        let rows = bytes.window.chunks(16).take(4).enumerate();
+        let rows = rows.map(|(i, row)| format!("{:>8}  {}", bytes.from + 16 * i, hex(row, None)));
+        return Some(format!("{who}:\n{}", rows.collect::<Vec<_>>().join("\n")));
+    }
+    let mut lines = vec![format!("{:>8}  {:<65}  {}", "byte", "expected", "got")];
+    let first = (at & !15).saturating_sub(32).max(want.from);
+    for start in (first..).step_by(16).take(6) {
+        let row = |side: &Side| -> Vec<u8> {
+            let window = side
+                .window
+                .get(start.saturating_sub(side.from)..)
+                .unwrap_or_default();
+            window[..window.len().min(16)].to_vec()
+        };
+        let (w, g) = (row(want), row(got));
+        if w.is_empty() && g.is_empty() {
+            break;
+        }
+        let mark = if w == g { ' ' } else { '≠' };
+        lines.push(format!(
+            "{start:>8} {mark}{:<65}  {}",
+            hex(&w, Some(&g)),
+            hex(&g, Some(&w))
+        ));
+    }
+    Some(lines.join("\n"))
+}
+
+/// 16 bytes as hex and as text; bytes equal to the other side's are shown as they are, unlike ones in brackets.
+fn hex(row: &[u8], other: Option<&[u8]>) -> String {
+    let mut text = String::new();
+    for i in 0..16 {
+        let unlike = other.is_some_and(|other| other.get(i) != row.get(i));
+        match row.get(i) {
+            Some(byte) if unlike => text += &format!("[{byte:02x}"),
+            Some(byte) => text += &format!(" {byte:02x}"),
+            None => text += "   ",
+        }
+    }
+    let printable = row.iter().map(|&b| {
+        if (0x20..0x7f).contains(&b) {
+            b as char
+        } else {
+            '.'
+        }
+    });
+    format!("{text} |{}", printable.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_compared_as_far_as_both_name_them() {
+        let refuse = |f: Failure| Err(f);
+        let full = || Failure::at("bad", 3);
+        assert_eq!(
+            compare(refuse(full()), refuse(full())),
+            Ok(Some(Depth::KindAndPosition))
+        );
+        assert_eq!(
+            compare(refuse(full()), refuse(Failure::kind("bad"))),
+            Ok(Some(Depth::Kind))
+        );
+        assert_eq!(
+            compare(refuse(full()), refuse(Failure::opaque())),
+            Ok(Some(Depth::Opaque))
+        );
+        for other in [
+            Failure::at("bad", 4),
+            Failure::at("worse", 3),
+            Failure::kind("worse"),
+        ] {
+            assert!(compare(refuse(full()), refuse(other)).is_err());
+        }
+        assert!(compare(Ok(b"x"), refuse(full())).is_err());
+        assert!(compare(refuse(full()), Ok(b"x")).is_err());
+    }
+
+    #[test]
+    fn the_first_unlike_byte_is_named() {
+        let at = |want: &[u8], got: &[u8]| match compare(Ok(want), Ok(got)) {
+            Err(Verdict::Differs { at, .. }) => Some(at),
+            _ => None,
+        };
+        assert_eq!(at(b"abcd", b"abcd"), None);
+        assert_eq!(at(b"abcd", b"abXd"), Some(2));
+        assert_eq!(at(b"abcd", b"abc"), Some(3));
+        assert_eq!(at(b"", b"a"), Some(0));
+    }
+
+    #[test]
+    fn a_stray_access_is_measured_from_the_nearer_edge() {
+        let shown = |at, len| Stray::new("input".into(), at, len).to_string();
+        assert_eq!(shown(-1, 10), "input by 1 before its start");
+        assert_eq!(shown(10, 10), "input by 1 beyond its end");
+        assert_eq!(shown(4, 10), "input byte 4");
+    }
+
+    #[test]
+    fn both_sides_stand_beside_each_other() {
+        let want: Vec<u8> = (0..100).collect();
+        let mut got = want.clone();
+        got[50] = 0xee;
+        let Err(verdict) = compare(Ok(&want), Ok(&got)) else {
+            panic!("they differ")
+        };
+        let shown = side_by_side(&verdict).unwrap();
+        let line = shown.lines().find(|l| l.contains('≠')).unwrap();
+        assert!(
+            line.contains("48") && line.contains("[32") && line.contains("[ee"),
+            "{shown}"
+        );
+        assert_eq!(shown.matches('≠').count(), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a worker asks of its operating system. With `machine.rs`, the only file with code for one system only.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use crate::page::Page;
+
+#[cfg(unix)]
+mod imp {
+    use std::os::fd::AsFd as _;
+    use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+    use nix::libc::{c_int, c_void, siginfo_t};
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+    use super::*;
+
+    /// The frames' own ends of stdin and stdout. A subject that reads stdin finds nothing; one that prints, prints on stderr,
+    /// which the parent collects.
+    pub(crate) fn take_stdio() -> std::io::Result<(Box<dyn Read>, Box<dyn Write>)> {
+        let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+        let to = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        nix::unistd::dup2_stdin(File::open("/dev/null")?)?;
+        nix::unistd::dup2_stdout(std::io::stderr())?;
+        Ok((Box::new(from), Box::new(to)))
+    }
+
+    /// The page of this process, for the handler.
+    static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
+
+    extern "C" fn note(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+        // SAFETY: `PAGE` is null or a page that lives as long as the process; its atomics are written, which a signal handler may.
+        let Some(page) = (unsafe { PAGE.load(Relaxed).as_ref() }) else {
+            return;
+        };
+        // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo_t, and for the signals that this handler is set for, the
+        // address is the member in use (or zero).
+        let address = unsafe { (*info).si_addr() } as u64;
+        page.fault(signal as u64, address, access(context));
+    }
+
+    /// Whether the fault was a read (1) or a write (2): bit 1 of the page-fault error code, which x86-64 Linux hands on.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn access(context: *mut c_void) -> u64 {
+        // SAFETY: with SA_SIGINFO the third argument of a handler is the interrupted ucontext_t.
+        let context = unsafe { &*context.cast::<nix::libc::ucontext_t>() };
+        let error = context.uc_mcontext.gregs[nix::libc::REG_ERR as usize];
+        if error & 2 == 0 { 1 } else { 2 }
+    }
+
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    fn access(_: *mut c_void) -> u64 {
+        0
+    }
+
+    /// Notes the address of a fault before the process dies of it.
+    pub(crate) fn note_faults(page: &'static Page) {
+        PAGE.store(std::ptr::from_ref(page).cast_mut(), Relaxed);
+        // Once: the handler returns, the instruction faults again, and the system's default ends the process with the true signal.
+        // On the alternate stack, which std gives every main thread, so that a stack overflow is noted too.
+        let flags = SaFlags::SA_SIGINFO | SaFlags::SA_RESETHAND | SaFlags::SA_ONSTACK;
+        let action = SigAction::new(SigHandler::SigAction(note), flags, SigSet::empty());
+        for signal in [
+            Signal::SIGSEGV,
+            Signal::SIGBUS,
+            Signal::SIGILL,
+            Signal::SIGFPE,
+        ] {
+            // SAFETY: the handler only stores to atomics, which is safe in a signal handler.
+            let _ = unsafe { sigaction(signal, &action) };
+        }
+        let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    }
+
+    /// No worker outlives its parent, however that ends.
+    pub(crate) fn die_with_parent() {
+        #[cfg(target_os = "linux")]
+        let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use super::*;
+
+    pub(crate) fn take_stdio() -> std::io::Result<(Box<dyn Read>, Box<dyn Write>)> {
+        Ok((Box::new(std::io::stdin()), Box::new(std::io::stdout())))
+    }
+
+    pub(crate) fn note_faults(_: &'static Page) {}
+
+    pub(crate) fn die_with_parent() {}
+}
+
+pub(crate) use imp::*;
+
+/// What is missing in this system's workers, for `doctor`; `None` where nothing is.
+pub(crate) fn missing() -> Option<&'static str> {
+    if cfg!(unix) {
+        None
+    } else {
+        Some(
+            "a fault's address is not known here, and a subject that prints on stdout disturbs its worker",
+        )
+    }
+}

@@ -1,0 +1,157 @@
+//! The report for a CI server.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+
+use super::by_operation;
+use crate::plain::{block, one_line};
+use crate::record::{Finding, PathRow};
+use crate::{Outcome, Report, State};
+
+/// The report as JUnit XML: a suite per operation, a test case per path.
+///
+/// Unavailable is `<skipped>` with the reason; failed and NOT EXECUTED are `<failure>`. A finding
+/// whose path has no row (the run was killed before the ledger) is a failed case too. Where no case
+/// says why the run as a whole is no pass, or where it did not finish, a suite `run` with one
+/// failed case does, so that the document is green only for [`Outcome::Verified`].
+#[must_use]
+pub fn junit(report: &Report) -> String {
+    let program = report
+        .machine()
+        .map_or("pathproof", |machine| machine.program.as_str());
+    let mut document = Document::new(one_line(program));
+    if let Some(time) = report
+        .end()
+        .and_then(|end| Duration::try_from_secs_f64(end.seconds).ok())
+    {
+        document.set_time(time);
+    }
+    let mut told = false;
+    let mut rows = HashSet::new();
+    for (operation, paths) in by_operation(report) {
+        let mut suite = TestSuite::new(one_line(operation));
+        for row in paths {
+            rows.insert(row.name());
+            let findings: Vec<&Finding> = report
+                .findings()
+                .filter(|finding| finding.name() == row.name())
+                .collect();
+            let status = status_of(row, &findings);
+            told |= matches!(
+                status,
+                TestCaseStatus::NonSuccess {
+                    kind: NonSuccessKind::Failure,
+                    ..
+                }
+            );
+            suite.add_test_case(case(
+                &row.operation,
+                &row.isa,
+                &row.delivery,
+                row.peer,
+                status,
+            ));
+        }
+        document.add_test_suite(suite);
+    }
+    for finding in report.findings() {
+        if rows.insert(finding.name()) {
+            let same: Vec<&Finding> = report
+                .findings()
+                .filter(|other| other.name() == finding.name())
+                .collect();
+            let mut suite = TestSuite::new(one_line(&finding.operation));
+            let status = failure(&same[0].verdict, &same[0].detail, &same);
+            suite.add_test_case(case(
+                &finding.operation,
+                &finding.isa,
+                &finding.delivery,
+                false,
+                status,
+            ));
+            document.add_test_suite(suite);
+            told = true;
+        }
+    }
+    let outcome = report.outcome();
+    if outcome == Outcome::Unfinished || (outcome != Outcome::Verified && !told) {
+        let why = match report.end() {
+            Some(end) => format!("exit code {}: {}", end.exit, end.verdict),
+            None => report.unfinished().to_owned(),
+        };
+        let mut suite = TestSuite::new("run");
+        suite.add_test_case(TestCase::new(
+            "the run as a whole",
+            failure(outcome.words(), &why, &[]),
+        ));
+        document.add_test_suite(suite);
+    }
+    // Writes to memory, and no timestamp that could fail to be formatted.
+    document.to_string().expect("XML in memory")
+}
+
+fn case(
+    operation: &str,
+    isa: &str,
+    delivery: &str,
+    peer: bool,
+    status: TestCaseStatus,
+) -> TestCase {
+    let peer = if peer { " (peer)" } else { "" };
+    let mut case = TestCase::new(one_line(&format!("{isa}/{delivery}{peer}")), status);
+    case.set_classname(one_line(operation));
+    case
+}
+
+fn status_of(row: &PathRow, findings: &[&Finding]) -> TestCaseStatus {
+    let reason = row.reason.as_deref().unwrap_or("no reason given");
+    match row.state {
+        // The row says verified and a finding says otherwise: the finding is believed.
+        State::Verified if findings.is_empty() => TestCaseStatus::success(),
+        State::Unavailable if findings.is_empty() => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(one_line(reason));
+            status
+        }
+        State::NotExecuted if findings.is_empty() => failure("not executed", reason, &[]),
+        _ => match findings {
+            [] => failure("failed", reason, &[]),
+            [one] => failure(&one.verdict, &one.detail, findings),
+            [one, ..] => failure(
+                &one.verdict,
+                &format!("{} (and {} more)", one.detail, findings.len() - 1),
+                findings,
+            ),
+        },
+    }
+}
+
+fn failure(kind: &str, message: &str, findings: &[&Finding]) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status
+        .set_type(one_line(kind))
+        .set_message(one_line(message));
+    let mut description = String::new();
+    for finding in findings {
+        description += &format!(
+            "{}: {}\n",
+            one_line(&finding.verdict),
+            one_line(&finding.detail)
+        );
+        if let Some(dump) = &finding.dump {
+            description += &block(dump);
+            description.push('\n');
+        }
+        description += &format!(
+            "case   {}\nrepeat {}\n\n",
+            one_line(&finding.token),
+            one_line(&finding.command)
+        );
+    }
+    if !description.is_empty() {
+        status.set_description(description.trim_end());
+    }
+    status
+}

@@ -1,0 +1,193 @@
+//! The report for a pull request.
+
+use super::{by_operation, other_figures, remark, value_of};
+use crate::number::grouped;
+use crate::plain::{block, one_line};
+use crate::record::{Finding, PathRow};
+use crate::{Outcome, Report, State};
+
+/// How many findings are written out, and how many lines of each dump: a step summary on GitHub may
+/// have 1 MiB.
+const FINDINGS: usize = 20;
+const DUMP_LINES: usize = 64;
+
+/// The report as GitHub-flavoured Markdown, fit for `$GITHUB_STEP_SUMMARY`: the outcome and what
+/// failed first, then the ledger.
+///
+/// Text from records is escaped: it shows as it is, and can open neither a link, a table cell nor
+/// an HTML element. At most 20 findings are written out; what is left out is said.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let outcome = report.outcome();
+    let mark = match outcome {
+        Outcome::Verified => "✅",
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => "❌",
+        Outcome::Inconclusive => "❔",
+    };
+    let mut out = format!("### {mark} {outcome}\n\n");
+    if outcome == Outcome::Unfinished {
+        out += &format!("**{}**\n\n", report.unfinished());
+    }
+    if let Some(end) = report.end().filter(|end| !end.verdict.is_empty()) {
+        out += &format!("{} (exit code {})\n\n", escaped(&end.verdict), end.exit);
+    }
+    out += &format!("{}.\n\n", report.summary_numbers(','));
+
+    let findings: Vec<&Finding> = report.findings().collect();
+    if !findings.is_empty() {
+        out += "#### Findings\n\n";
+        findings
+            .iter()
+            .take(FINDINGS)
+            .for_each(|finding| out += &of_finding(finding));
+        if findings.len() > FINDINGS {
+            out += &format!(
+                "And {} more findings; the records have them all.\n\n",
+                findings.len() - FINDINGS
+            );
+        }
+    }
+    let groups = by_operation(report);
+    if !groups.is_empty() {
+        out += "#### Ledger\n\n| path | state | cases | errors | receipt, or why none |\n|---|---|--:|---|---|\n";
+        groups
+            .iter()
+            .flat_map(|(_, rows)| rows)
+            .for_each(|row| out += &of_row(row));
+        out.push('\n');
+    }
+    let figures = other_figures(report);
+    if !figures.is_empty() {
+        out += "#### Figures\n\n| figure of | quantity | split | value | reason |\n|---|---|---|--:|---|\n";
+        for figure in figures {
+            let name = figure.name();
+            let name = if name.is_empty() {
+                "the run".to_owned()
+            } else {
+                code(&name).replace('|', "\\|")
+            };
+            let [quantity, split, value, reason] = [
+                &figure.quantity,
+                figure.split.as_deref().unwrap_or(""),
+                &value_of(figure, ','),
+                figure.reason.as_deref().unwrap_or(""),
+            ]
+            .map(escaped);
+            out += &format!("| {name} | {quantity} | {split} | {value} | {reason} |\n");
+        }
+        out.push('\n');
+    }
+    if let Some(m) = report.machine() {
+        let guest = m
+            .hypervisor
+            .as_ref()
+            .map(|h| format!(", guest of {h}"))
+            .unwrap_or_default();
+        let machine = format!(
+            "{}, {} cores, {} {}, {}{guest}; {}",
+            m.cpu, m.cores, m.os, m.kernel, m.arch, m.program
+        );
+        out += &format!("Machine {}: {}.\n", code(&m.id), escaped(&machine));
+    }
+    out
+}
+
+fn of_row(row: &PathRow) -> String {
+    let state = match row.state {
+        State::Verified | State::Unavailable => row.state.to_string(),
+        State::Failed | State::NotExecuted => format!("**{}**", row.state),
+    };
+    // GFM splits cells before it reads code spans, so a bar is escaped even in one.
+    let name = code(&row.name()).replace('|', "\\|");
+    let errors = row.errors.as_deref().map(escaped).unwrap_or_default();
+    format!(
+        "| {name} | {state} | {} | {errors} | {} |\n",
+        grouped(row.cases, ','),
+        escaped(&remark(row))
+    )
+}
+
+fn of_finding(finding: &Finding) -> String {
+    let mut out = format!(
+        "**{}** {}: {}\n\n",
+        escaped(&finding.verdict),
+        code(&finding.name()),
+        escaped(&finding.detail)
+    );
+    if let Some(dump) = &finding.dump {
+        let dump = block(dump);
+        let mut shown: Vec<&str> = dump.lines().take(DUMP_LINES).collect();
+        let left = dump.lines().count() - shown.len();
+        let rest = format!("… and {left} more lines");
+        if left > 0 {
+            shown.push(&rest);
+        }
+        out += &fenced(&shown.join("\n"));
+    }
+    if !finding.command.contains(&finding.token) {
+        out += &format!("Case: {}\n\n", code(&finding.token));
+    }
+    out += "Repeat it with\n\n";
+    out += &fenced(&one_line(&finding.command));
+    out
+}
+
+/// Text that Markdown shows as it is.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in one_line(text).chars() {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '#' | '$' | '!'
+        ) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text as a code span.
+fn code(text: &str) -> String {
+    let text = one_line(text);
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    // A space inside keeps a tick of the text apart from those around it; Markdown takes it away
+    // again.
+    let space = if text.is_empty() || text.contains('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{ticks}{space}{text}{space}{ticks}")
+}
+
+/// Lines as a code block.
+fn fenced(lines: &str) -> String {
+    let ticks = "`".repeat((longest_run(lines) + 1).max(3));
+    format!("{ticks}text\n{lines}\n{ticks}\n\n")
+}
+
+/// The longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fences_are_longer_than_what_they_hold() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("a``b"), "``` a``b ```");
+        assert_eq!(fenced("x\n````\ny"), "`````text\nx\n````\ny\n`````\n\n");
+    }
+
+    #[test]
+    fn prose_cannot_act() {
+        assert_eq!(
+            escaped("a|b <img src=x> `c` [l](u)\n# h"),
+            r"a\|b \<img src=x\> \`c\` \[l\](u)\\n\# h"
+        );
+    }
+}

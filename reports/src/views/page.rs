@@ -1,0 +1,344 @@
+//! One self-contained page.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::chart::{self, Bars, Cell};
+use super::palette::{self, Ink};
+use super::{by_operation, other_figures, remark, value_of};
+use crate::number::{grouped, measured};
+use crate::plain::{block, one_line};
+use crate::record::{Finding, PathRow};
+use crate::{Outcome, Report, State};
+
+/// Thin, and never broken at the end of a line.
+const THIN: char = '\u{202f}';
+
+/// The chart is drawn twice, for a desk and for a phone, and a media query shows one: text in a
+/// picture that is only scaled could not be read on the other.
+const WIDE: u32 = 860;
+const NARROW: u32 = 360;
+
+/// The reports as one HTML page that needs nothing else: no script, no font, no picture, no
+/// network, and a content security policy that forbids them.
+///
+/// Everything is escaped. Colours follow the reader's preference for light or dark, and no meaning
+/// is carried by a colour alone. Several reports stand below each other; if their machines differ,
+/// the page says that their figures are not to be compared.
+#[must_use]
+pub fn page(reports: &[Report]) -> String {
+    let title = match reports {
+        [] => "pathproof: no records".to_owned(),
+        [one] => format!("{}: {}", one.outcome(), one_line(&name_of(one))),
+        many => {
+            let worst = many
+                .iter()
+                .filter(|report| report.outcome() != Outcome::Verified)
+                .count();
+            if worst == 0 {
+                format!("verified: {} reports", many.len())
+            } else {
+                format!("not verified: {worst} of {} reports", many.len())
+            }
+        }
+    };
+    let mut ids = reports
+        .iter()
+        .map(|report| report.machine().map(|machine| &machine.id));
+    let alike = ids.next().is_none_or(|first| ids.all(|id| id == first));
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline'";
+                title { (title) }
+                style { (PreEscaped(palette::css())) (PreEscaped(include_str!("page.css"))) }
+            }
+            body {
+                main {
+                    @if reports.is_empty() {
+                        h1 { "No records" }
+                        p { "No report was given to this page." }
+                    }
+                    @if !alike {
+                        p.warn { "These reports were made on unlike machines: their figures are not to be compared." }
+                    }
+                    @for report in reports { (section(report)) }
+                    footer.muted { "Made by pathproof-reports " (env!("CARGO_PKG_VERSION")) " from the records alone." }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// Program and command, or the file if the records do not say.
+fn name_of(report: &Report) -> String {
+    let program = report
+        .machine()
+        .map_or(report.source.as_str(), |machine| machine.program.as_str());
+    match report.runs().next() {
+        Some(run) => format!("{program} {}", run.verb),
+        None => program.to_owned(),
+    }
+}
+
+fn section(report: &Report) -> Markup {
+    let findings: Vec<&Finding> = report.findings().collect();
+    html! {
+        section.report {
+            h1 { (one_line(&name_of(report))) }
+            (banner(report))
+            (facts(report))
+            @if !findings.is_empty() {
+                h2 { "Findings" }
+                @for finding in findings { (of_finding(finding)) }
+            }
+            h2 { "Ledger" }
+            (ledger(report))
+            h2 { "Cases by kind of check" }
+            (cases(&Bars::of(report)))
+            (figures(report))
+        }
+    }
+}
+
+fn banner(report: &Report) -> Markup {
+    let outcome = report.outcome();
+    let (class, mark) = match outcome {
+        Outcome::Verified => ("good", "✓"),
+        Outcome::Inconclusive => ("warn", "?"),
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => ("bad", "✗"),
+    };
+    html! {
+        div class={ "banner " (class) } role="status" {
+            strong { span aria-hidden="true" { (mark) " " } (outcome) }
+            @if outcome == Outcome::Unfinished { p { (report.unfinished()) } }
+            @if let Some(end) = report.end().filter(|end| !end.verdict.is_empty()) {
+                p { (one_line(&end.verdict)) " " span.muted { "(exit code " (end.exit) ")" } }
+            }
+            p { (report.summary_numbers(THIN)) }
+        }
+    }
+}
+
+fn facts(report: &Report) -> Markup {
+    html! {
+        dl {
+            @for run in report.runs() {
+                dt { "Command" }
+                dd { code { (one_line(&run.verb)) @for arg in &run.args { " " (one_line(arg)) } } }
+                dt { "Seed" } dd { code { (run.seed) } }
+                dt { "Started" } dd { (one_line(&run.started)) }
+            }
+            @if let Some(machine) = report.machine() {
+                dt { "Machine" }
+                dd {
+                    (one_line(&machine.cpu)) ", " (machine.cores) @if machine.cores == 1 { " core, " } @else { " cores, " }
+                    (one_line(&machine.arch)) ", " (one_line(&machine.os)) " " (one_line(&machine.kernel))
+                    @if let Some(guest) = &machine.hypervisor { ", guest of " (one_line(guest)) }
+                    span.muted { " · fingerprint " code { (one_line(&machine.id)) } }
+                }
+                @if let Some(rustc) = &machine.rustc { dt { "Compiler" } dd { (one_line(rustc)) } }
+                dt { "CPU features" }
+                dd.muted { (one_line(&machine.features.join(" "))) }
+            }
+            dt { "Records" } dd { code { (one_line(&report.source)) } ", schema " (crate::SCHEMA) }
+        }
+    }
+}
+
+fn of_finding(finding: &Finding) -> Markup {
+    html! {
+        div.finding {
+            p { strong.bad { (one_line(&finding.verdict)) } " " span.path { (broken_at_slashes(&finding.name())) } }
+            p.wrap { (one_line(&finding.detail)) }
+            @if let Some(dump) = &finding.dump { pre tabindex="0" { (block(dump)) } }
+            @if !finding.command.contains(&finding.token) {
+                p { "Case " code { (one_line(&finding.token)) } }
+            }
+            p.muted { "Repeat it with" }
+            pre.command { (one_line(&finding.command)) }
+        }
+    }
+}
+
+/// The ledger. The roles are written out because the narrow layout, a grid, would take them from
+/// the elements.
+fn ledger(report: &Report) -> Markup {
+    let groups = by_operation(report);
+    html! {
+        @if groups.is_empty() {
+            p { "The records have no ledger: the run was killed before it, or its verb makes none." }
+        } @else {
+            table.folded.ledger role="table" {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        th role="columnheader" scope="col" { "Path" }
+                        th role="columnheader" scope="col" { "State" }
+                        th.number role="columnheader" scope="col" { "Cases" }
+                        th role="columnheader" scope="col" { "Errors compared" }
+                        th role="columnheader" scope="col" { "Receipt, or why none" }
+                    }
+                }
+                @for (operation, rows) in groups {
+                    tbody role="rowgroup" {
+                        tr.group role="row" { th colspan="5" scope="rowgroup" role="rowheader" { (one_line(operation)) } }
+                        @for row in rows { (of_row(row)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn of_row(row: &PathRow) -> Markup {
+    let (class, mark) = match row.state {
+        State::Verified => ("good", "✓"),
+        State::Failed => ("bad", "✗"),
+        State::Unavailable => ("warn", "–"),
+        State::NotExecuted => ("bad", "!"),
+    };
+    let label = if row.delivery.is_empty() {
+        row.isa.clone()
+    } else {
+        format!("{}/{}", row.isa, row.delivery)
+    };
+    html! {
+        tr role="row" {
+            th.path role="rowheader" scope="row" { (broken_at_slashes(&label)) }
+            td role="cell" class={ "state " (class) } { span aria-hidden="true" { (mark) " " } (row.state) }
+            td.number role="cell" { (grouped(row.cases, THIN)) }
+            td.errors role="cell" { (one_line(row.errors.as_deref().unwrap_or(""))) }
+            td.long.wrap role="cell" { (one_line(&remark(row))) }
+        }
+    }
+}
+
+/// The picture, its legend, and the same numbers as a table.
+fn cases(bars: &Bars) -> Markup {
+    if !bars.has_numbers() {
+        return html! { p { "The records have no cases by kind of check, so there is nothing to draw." } (numbers(bars)) };
+    }
+    html! {
+        (legend(bars))
+        @for (class, width) in [("wide", WIDE), ("narrow", NARROW)] {
+            @match chart::draw(bars, width) {
+                Ok((inside, height)) => {
+                    svg class=(class) role="img" aria-label=(bars.description()) width=(width) height=(height)
+                        viewBox={ "0 0 " (width) " " (height) } { (PreEscaped(inside)) }
+                }
+                Err(error) => { p { "The chart could not be drawn: " (one_line(&error.to_string())) } }
+            }
+        }
+        details {
+            summary { "The same numbers as a table" }
+            (numbers(bars))
+        }
+    }
+}
+
+fn legend(bars: &Bars) -> Markup {
+    let (named, other): (Vec<&String>, Vec<&String>) = bars
+        .kinds
+        .iter()
+        .partition(|kind| palette::kind(kind) != palette::OTHER);
+    let entry =
+        |ink: Ink, text: &str| html! { li { span style={ "background:" (ink.var()) } {} (text) } };
+    html! {
+        ul.legend {
+            @for kind in named { (entry(palette::kind(kind), kind)) }
+            @if !other.is_empty() {
+                @let names: Vec<String> = other.iter().map(|kind| one_line(kind)).collect();
+                (entry(palette::OTHER, &names.join(", ")))
+            }
+        }
+    }
+}
+
+fn numbers(bars: &Bars) -> Markup {
+    if bars.kinds.is_empty() {
+        return html! {};
+    }
+    html! {
+        div.scroll tabindex="0" {
+            table.numbers {
+                caption { "Cases per path and kind of check" }
+                thead {
+                    tr {
+                        th scope="col" { "Path" }
+                        @for kind in &bars.kinds { th.number scope="col" { (one_line(kind)) } }
+                        th.number scope="col" { "all" }
+                        th scope="col" { "state" }
+                    }
+                }
+                tbody {
+                    @for (operation, group) in &bars.groups {
+                        @for bar in group {
+                            tr {
+                                th.path scope="row" { (one_line(operation)) "/" (one_line(&bar.label)) }
+                                @for cell in &bar.cells {
+                                    @match cell {
+                                        Cell::Cases(n) => { td.number { (measured(*n, THIN)) } }
+                                        Cell::Reason(why) => { td.reason { (one_line(why)) } }
+                                        Cell::Nothing => { td.number { "–" } }
+                                    }
+                                }
+                                td.number {
+                                    @match bar.total() {
+                                        Some(total) => (measured(total, THIN)),
+                                        None => "–",
+                                    }
+                                }
+                                td { (bar.state.map_or(chart::NO_VERDICT, State::word)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Everything else that the records have numbers of.
+fn figures(report: &Report) -> Markup {
+    let figures = other_figures(report);
+    if figures.is_empty() {
+        return html! {};
+    }
+    html! {
+        h2 { "Figures" }
+        table.folded role="table" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    th role="columnheader" scope="col" { "Figure of" }
+                    th.number role="columnheader" scope="col" { "Value" }
+                    th role="columnheader" scope="col" { "Quantity" }
+                    th role="columnheader" scope="col" { "Split" }
+                    th role="columnheader" scope="col" { "Reason" }
+                }
+            }
+            tbody role="rowgroup" {
+                @for figure in figures {
+                    @let name = figure.name();
+                    tr role="row" {
+                        th.path role="rowheader" scope="row" {
+                            @if name.is_empty() { "the run" } @else { (broken_at_slashes(&name)) }
+                        }
+                        td.number role="cell" { (one_line(&value_of(figure, THIN))) }
+                        td role="cell" { (one_line(&figure.quantity)) }
+                        td role="cell" { (one_line(figure.split.as_deref().unwrap_or(""))) }
+                        td.long.wrap role="cell" { (one_line(figure.reason.as_deref().unwrap_or(""))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A path's name that may go on in the next line behind each slash.
+fn broken_at_slashes(name: &str) -> Markup {
+    let name = one_line(name);
+    html! { @for part in name.split_inclusive('/') { (part) wbr; } }
+}

@@ -1,0 +1,183 @@
+//! The ledger for a terminal.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
+
+use super::{by_operation, other_figures, remark, value_of};
+use crate::number::grouped;
+use crate::plain::{block, one_line};
+use crate::record::Finding;
+use crate::{Outcome, Report, State};
+
+/// Where the last column, free text, is wrapped.
+const REMARK_WIDTH: u16 = 56;
+
+/// The ledger as a table for a terminal, one row per path, then the findings, then one line of
+/// summary.
+///
+/// With `color`, states and the outcome are written in colours (ANSI escape sequences); the words
+/// stay the same. The width does not depend on the terminal. Control characters in records are
+/// shown as escapes.
+#[must_use]
+pub fn text(report: &Report, color: bool) -> String {
+    let mut out = String::new();
+    if report.paths().next().is_some() {
+        out += &ledger(report, color);
+        out.push('\n');
+    }
+    let figures = other_figures(report);
+    if !figures.is_empty() {
+        let mut table = plain_table(["figure of", "quantity", "split", "value", "reason"], 3);
+        for figure in figures {
+            let name = if figure.name().is_empty() {
+                "the run".to_owned()
+            } else {
+                figure.name()
+            };
+            table.add_row([
+                one_line(&name),
+                one_line(&figure.quantity),
+                one_line(figure.split.as_deref().unwrap_or("")),
+                one_line(&value_of(figure, ',')),
+                one_line(figure.reason.as_deref().unwrap_or("")),
+            ]);
+        }
+        out += &lines(&table);
+        out.push('\n');
+    }
+    for finding in report.findings() {
+        out += &of_finding(finding, color);
+        out.push('\n');
+    }
+    let outcome = report.outcome();
+    if outcome == Outcome::Unfinished {
+        out += &format!("{}\n", report.unfinished());
+    }
+    if let Some(end) = report.end().filter(|end| !end.verdict.is_empty()) {
+        out += &format!("{} (exit code {})\n", one_line(&end.verdict), end.exit);
+    }
+    let words = painted(outcome.words(), color_of_outcome(outcome), color);
+    out += &format!("{words}: {}\n", report.summary_numbers(','));
+    out
+}
+
+fn ledger(report: &Report, color: bool) -> String {
+    let mut table = plain_table(
+        ["path", "state", "cases", "errors", "receipt, or why none"],
+        2,
+    );
+    for (i, (_, rows)) in by_operation(report).into_iter().enumerate() {
+        if i > 0 {
+            table.add_row([""; 5]);
+        }
+        for row in rows {
+            table.add_row([
+                one_line(&row.name()),
+                row.state.word().to_owned(),
+                grouped(row.cases, ','),
+                one_line(row.errors.as_deref().unwrap_or("-")),
+                one_line(&remark(row)),
+            ]);
+        }
+    }
+    let plain = lines(&table);
+    if !color {
+        return plain;
+    }
+    // The table counts an escape sequence as if it were seen, so the words are painted when all is
+    // laid out: where the header says `state`, a line has the word of a state or, where a cell was
+    // wrapped, nothing.
+    let column = plain.find("state").unwrap_or(0);
+    let states = [
+        State::Verified,
+        State::Failed,
+        State::Unavailable,
+        State::NotExecuted,
+    ];
+    let paint = |line: &str| {
+        let (before, after) = line.split_at_checked(column)?;
+        let state = states
+            .into_iter()
+            .find(|state| after.starts_with(state.word()))?;
+        let (word, rest) = after.split_at(state.word().len());
+        Some(format!(
+            "{before}{}{rest}\n",
+            painted(word, color_of_state(state), true)
+        ))
+    };
+    plain
+        .lines()
+        .map(|line| paint(line).unwrap_or_else(|| format!("{line}\n")))
+        .collect()
+}
+
+fn of_finding(finding: &Finding, color: bool) -> String {
+    let verdict = painted(
+        &one_line(&finding.verdict),
+        color_of_state(State::Failed),
+        color,
+    );
+    let mut out = format!(
+        "{verdict}: {}: {}\n",
+        one_line(&finding.name()),
+        one_line(&finding.detail)
+    );
+    for line in block(finding.dump.as_deref().unwrap_or("")).lines() {
+        out += &format!("    {line}\n");
+    }
+    if !finding.command.contains(&finding.token) {
+        out += &format!("  case    {}\n", one_line(&finding.token));
+    }
+    out += &format!("  repeat  {}\n", one_line(&finding.command));
+    out
+}
+
+/// A table without lines, whose column `right` is of numbers.
+fn plain_table(header: [&str; 5], right: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if i == right {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if i == 4 {
+            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(REMARK_WIDTH)));
+        }
+    }
+    table
+}
+
+fn lines(table: &Table) -> String {
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// ANSI colour codes from the eight that every terminal has and every theme adapts.
+fn color_of_state(state: State) -> &'static str {
+    match state {
+        State::Verified => "32",
+        State::Failed | State::NotExecuted => "1;31",
+        State::Unavailable => "33",
+    }
+}
+
+fn color_of_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Verified => color_of_state(State::Verified),
+        Outcome::Inconclusive => color_of_state(State::Unavailable),
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => {
+            color_of_state(State::Failed)
+        }
+    }
+}
+
+fn painted(word: &str, code: &str, color: bool) -> String {
+    if color {
+        format!("\u{1b}[{code}m{word}\u{1b}[0m")
+    } else {
+        word.to_owned()
+    }
+}

@@ -1,0 +1,382 @@
+//! The format: what is written is read, and what is no records file is refused in one clear line.
+
+mod common;
+
+use std::io::{BufReader, ErrorKind, Read};
+
+use common::{KILLED, VERIFIED, any_machine, any_record, sample};
+use pathproof_reports::{
+    End, Figure, MAX_LINE, Outcome, ReadError, Record, Report, State, Writer, read, read_from,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const MACHINE: &str = r#"{"record":"machine","schema":1,"arch":"x86_64","os":"linux","kernel":"6","cpu":"c","cores":2,"features":[],"program":"p 1","id":"0"}"#;
+const END: &str = r#"{"record":"end","exit":0,"seconds":0.5,"verdict":"é \"done\""}"#;
+
+fn read_text(text: &str) -> Result<Report, ReadError> {
+    read_from(text.as_bytes(), "records.jsonl")
+}
+
+fn error_of(text: &str) -> String {
+    read_text(text).unwrap_err().to_string()
+}
+
+#[test]
+fn kept_files_of_schema_1_are_read() {
+    let verified = sample(VERIFIED);
+    assert_eq!(
+        (verified.truncated, verified.outcome()),
+        (false, Outcome::Verified)
+    );
+    assert_eq!(verified.machine().unwrap().id, "9c1f04ab");
+    assert_eq!(verified.runs().count(), 1);
+    assert_eq!(
+        verified
+            .paths()
+            .filter(|path| path.state == State::Unavailable)
+            .count(),
+        4
+    );
+    assert_eq!(verified.end().unwrap().exit, 0);
+    let counted = verified
+        .figures()
+        .filter(|figure| figure.quantity == "cases")
+        .filter_map(|figure| figure.value);
+    assert_eq!(counted.sum::<f64>() as u64, verified.tally().cases);
+
+    let killed = sample(KILLED);
+    assert!(killed.truncated && killed.end().is_none());
+    assert_eq!(
+        (killed.findings().count(), killed.outcome()),
+        (2, Outcome::Unfinished)
+    );
+}
+
+#[test]
+fn each_record_is_in_the_file_as_soon_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.jsonl");
+    let mut writer = Writer::create(&path).unwrap();
+    let want = sample(VERIFIED).records;
+    for (i, record) in want.iter().enumerate() {
+        writer.write(record).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap().lines().count(),
+            i + 1
+        );
+    }
+    assert_eq!(read(&path).unwrap().records, want);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), VERIFIED);
+}
+
+#[test]
+fn the_writer_refuses_what_the_reader_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.jsonl");
+    let mut writer = Writer::create(&path).unwrap();
+    let [Record::Machine(machine), rest @ ..] = &sample(VERIFIED).records[..] else {
+        panic!()
+    };
+    let figure = |value, reason: Option<&str>| {
+        let [operation, isa, delivery, unit] = ["", "", "", "s"].map(str::to_owned);
+        let (quantity, reason) = ("time".to_owned(), reason.map(str::to_owned));
+        Record::Figure(Figure {
+            operation,
+            isa,
+            delivery,
+            quantity,
+            split: None,
+            value,
+            unit,
+            reason,
+        })
+    };
+    let mut refused = |record: &Record| {
+        let error = writer.write(record).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        error.to_string()
+    };
+    assert!(refused(&rest[0]).ends_with("the first record must be the machine"));
+    let mut future = machine.clone();
+    future.schema = 2;
+    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 1, not 2"));
+    writer.write(&Record::Machine(machine.clone())).unwrap();
+    let mut refused = |record: &Record| writer.write(record).unwrap_err().to_string();
+    assert!(
+        refused(&Record::Machine(machine.clone()))
+            .ends_with("the machine is the first record only")
+    );
+    assert!(refused(&figure(Some(f64::NAN), None)).contains("is NaN"));
+    assert!(refused(&figure(None, None)).contains("neither value nor reason"));
+    let endless = End {
+        exit: 0,
+        seconds: f64::INFINITY,
+        verdict: String::new(),
+    };
+    assert!(refused(&Record::End(endless)).contains("inf s"));
+    assert!(refused(&figure(None, Some(&"x".repeat(MAX_LINE)))).contains("can be read back"));
+    // None of them left a trace.
+    assert_eq!(
+        read(&path).unwrap().records,
+        [Record::Machine(machine.clone())]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_made_or_opened_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nowhere/records.jsonl");
+    for error in [
+        Writer::create(&path).unwrap_err().to_string(),
+        read(&path).unwrap_err().to_string(),
+    ] {
+        assert!(
+            error.contains("nowhere/records.jsonl: No such file"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_cut_of_a_good_file_can_be_read() {
+    let text = format!("{MACHINE}\n{}\n{END}\n", KILLED.lines().nth(1).unwrap());
+    let first = MACHINE.len();
+    for cut in 0..text.len() {
+        let result = read_from(&text.as_bytes()[..cut], "records.jsonl");
+        if cut < first {
+            let error = result.unwrap_err().to_string();
+            assert!(
+                error.contains(if cut == 0 { "is empty" } else { "cut off" }),
+                "{cut}: {error}"
+            );
+            continue;
+        }
+        let report = result.unwrap_or_else(|error| panic!("{cut}: {error}"));
+        // A line that lacks its newline alone is whole.
+        let rest = text[..text.floor_char_boundary(cut)]
+            .lines()
+            .last()
+            .unwrap();
+        let whole = text.lines().any(|line| line == rest);
+        assert_eq!(report.truncated, !whole, "{cut}");
+        assert_eq!(report.end().is_some(), cut + 1 >= text.len(), "{cut}");
+    }
+}
+
+#[test]
+fn errors_say_where_what_and_what_to_do() {
+    let cases = [
+        (
+            String::new(),
+            "records.jsonl is empty: expected the record of a machine in line 1",
+        ),
+        (
+            MACHINE.replace(":1,", ":7,") + "\n",
+            "records.jsonl line 1: schema 7, this program reads schema 1: read it with the program that wrote it, or a newer one",
+        ),
+        (
+            MACHINE.replace(":1,", ":0,") + "\n",
+            "records.jsonl line 1: schema 0, this program reads schema 1: run it again with this program",
+        ),
+        // In another schema the rest may be anything.
+        (
+            "{\"record\":\"machine\",\"schema\":2}\n".into(),
+            "schema 2, this program reads schema 1",
+        ),
+        (
+            "{\"record\":\"machine\"}\n".into(),
+            "a machine without a schema",
+        ),
+        (
+            "{\"record\":\"machine\",\"schema\":1}\n".into(),
+            "records.jsonl line 1: missing field `arch`; expected the record of a machine",
+        ),
+        (
+            format!("{END}\n"),
+            "records.jsonl line 1: a record of kind \"end\"; expected the record of a machine",
+        ),
+        (
+            "hello\n".into(),
+            "records.jsonl line 1: column 1, expected value; expected the record of a machine",
+        ),
+        (
+            format!("{MACHINE}\n{{\"record\":\"end\",\"exit\":300}}\n{END}\n"),
+            "records.jsonl line 2: invalid value: integer `300`, expected u8; expected one whole record",
+        ),
+        (
+            format!("{MACHINE}\n{END}\n{{\"record\":\n{END}\n"),
+            "records.jsonl line 3 column 10: EOF while parsing a value; expected one whole record",
+        ),
+        (
+            format!("{MACHINE}\n\n{END}\n"),
+            "records.jsonl line 2: EOF while parsing a value",
+        ),
+        // Wrong before its end, so not cut off.
+        (
+            format!("{MACHINE}\n{{\"record\":\"weather\"}}"),
+            "unknown variant `weather`",
+        ),
+        (
+            format!("{MACHINE}\n{END}\n{MACHINE}\n"),
+            "records.jsonl line 3: a second machine: two files joined?",
+        ),
+    ];
+    for (text, want) in cases {
+        let error = error_of(&text);
+        assert!(error.contains(want), "{text:?}: {error}");
+        assert_eq!(error.lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_line_without_end_is_refused_at_the_bound() {
+    let start = format!("{MACHINE}\n");
+    let mut endless = std::io::repeat(b' ').take(1 << 30);
+    let input = BufReader::new(start.as_bytes().chain(&mut endless));
+    let error = read_from(input, "records.jsonl").unwrap_err().to_string();
+    assert!(
+        error.contains("line 2: a line of more than 4194304 bytes"),
+        "{error}"
+    );
+    // Not a byte more was asked for than the bound and what BufReader takes at a time.
+    let taken = (1 << 30) - endless.limit();
+    assert!(taken <= (MAX_LINE + (64 << 10)) as u64, "{taken}");
+
+    let long = |spaces: usize| format!("{MACHINE}\n{}{END}\n", " ".repeat(spaces));
+    let most = MAX_LINE - END.len() - 1;
+    assert!(read_text(&long(most)).is_ok());
+    assert!(read_text(&long(most + 1)).is_err());
+}
+
+#[test]
+fn the_exit_code_alone_is_not_believed() {
+    let row = |state: State| {
+        let mut row = sample(VERIFIED).paths().next().unwrap().clone();
+        row.state = state;
+        Record::Path(row)
+    };
+    let end = |exit| {
+        Record::End(End {
+            exit,
+            seconds: 1.0,
+            verdict: String::new(),
+        })
+    };
+    let outcome = |records: &[Record]| {
+        Report {
+            source: String::new(),
+            records: records.to_vec(),
+            truncated: false,
+        }
+        .outcome()
+    };
+    let (good, bad) = (row(State::Verified), row(State::Failed));
+    let finding = Record::Finding(sample(KILLED).findings().next().unwrap().clone());
+    let peer = {
+        let mut peer = sample(VERIFIED).paths().next().unwrap().clone();
+        peer.peer = true;
+        Record::Path(peer)
+    };
+    let cases: [(&[Record], Outcome); 14] = [
+        (&[good.clone(), end(0)], Outcome::Verified),
+        (
+            &[good.clone(), row(State::Unavailable), end(0)],
+            Outcome::Verified,
+        ),
+        (&[good.clone(), bad.clone(), end(0)], Outcome::Failed),
+        (&[good.clone(), finding, end(0)], Outcome::Failed),
+        (
+            &[good.clone(), row(State::NotExecuted), end(0)],
+            Outcome::NotExecuted,
+        ),
+        (&[row(State::Unavailable), end(0)], Outcome::NotExecuted),
+        (&[peer, end(0)], Outcome::NotExecuted),
+        (&[end(0)], Outcome::NotExecuted),
+        (&[good.clone(), end(4)], Outcome::NotExecuted),
+        (&[good.clone(), end(2)], Outcome::Failed),
+        (&[good.clone(), end(5)], Outcome::Inconclusive),
+        (&[good.clone(), end(130)], Outcome::Unfinished),
+        (&[good.clone(), end(0), good.clone()], Outcome::Unfinished),
+        (&[], Outcome::Unfinished),
+    ];
+    for (records, want) in cases {
+        assert_eq!(outcome(records), want, "{records:?}");
+    }
+}
+
+#[test]
+fn the_summary_is_one_line_of_counts() {
+    assert_eq!(
+        sample(VERIFIED).summary(),
+        "verified: 16 paths verified, 4 unavailable; 2,097,320 cases in 4.2 s; seed 20261124"
+    );
+    assert_eq!(
+        sample(KILLED).summary(),
+        "did not finish: 6 paths verified, 1 failed, 2 unavailable, 1 NOT EXECUTED; 2 findings; 778,373 cases; seed 7"
+    );
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(machine in any_machine(), records in vec(any_record(), 0..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.jsonl");
+        let mut writer = Writer::create(&path).unwrap();
+        let want: Vec<Record> = [machine].into_iter().chain(records).collect();
+        for record in &want {
+            writer.write(record).unwrap();
+        }
+        let report = read(&path).unwrap();
+        prop_assert_eq!(report.records, want);
+        prop_assert!(!report.truncated);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in vec(any::<u8>(), 0..400)) {
+        let _ = read_from(&bytes[..], "x");
+        let behind = [MACHINE.as_bytes(), b"\n", &bytes].concat();
+        let _ = read_from(&behind[..], "x");
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_makes_the_reader_panic(
+        damage in vec((any::<proptest::sample::Index>(), any::<u8>(), 0..3u8), 1..6),
+    ) {
+        let mut bytes = KILLED.as_bytes().to_vec();
+        for (at, byte, how) in damage {
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        if let Err(error) = read_from(&bytes[..], "x") {
+            prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn the_last_row_of_a_path_is_the_one_that_holds() {
+    let row = |isa: &str, state: &str, cases: u32| {
+        format!(
+            r#"{{"record":"path","operation":"o","isa":"{isa}","delivery":"fills","state":"{state}","cases":{cases},"peer":false}}"#
+        )
+    };
+    let promised = [row("a", "not_executed", 0), row("b", "not_executed", 0)].join("\n");
+    let report = read_text(&format!(
+        "{MACHINE}\n{promised}\n{}\n",
+        row("a", "verified", 7)
+    ))
+    .unwrap();
+    let rows: Vec<_> = report
+        .paths()
+        .map(|row| (row.isa.as_str(), row.state, row.cases))
+        .collect();
+    assert_eq!(
+        rows,
+        [("a", State::Verified, 7), ("b", State::NotExecuted, 0)]
+    );
+}

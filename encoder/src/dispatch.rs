@@ -98,6 +98,9 @@ macro_rules! on_x86_64 {
 pub(crate) use on_x86_64;
 
 /// An operation that has kernels: the key of [`Encoder::isa_of`].
+//
+// To register an operation: add a variant with its name and its table here, and its kernel to
+// `Encoder`.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {

@@ -75,8 +75,8 @@ impl fmt::Display for Q64Error {
             ),
             Self::InvalidCharacter { position, byte } => write!(
                 f,
-                "invalid character: byte {byte:#04x} ('{}') at position {position} is in no Q64 alphabet; \
-                 expected one of \"{}\"",
+                "invalid character: byte {byte:#04x} ('{}') at position {position} is in no Q64 \
+                 alphabet; expected one of \"{}\"",
                 byte.escape_ascii(),
                 ALPHABETS[position % 4].escape_ascii(),
             ),
@@ -87,14 +87,15 @@ impl fmt::Display for Q64Error {
                 expected,
             } => write!(
                 f,
-                "wrong position: '{}' at position {position} is of alphabet {found}, expected alphabet {expected}, \
-                 one of \"{}\"; are characters missing or added before it?",
+                "wrong position: '{}' at position {position} is of alphabet {found}, expected \
+                 alphabet {expected}, one of \"{}\"; are characters missing or added before it?",
                 byte.escape_ascii(),
                 ALPHABETS[position % 4].escape_ascii(),
             ),
             Self::BufferTooSmall { needed, available } => write!(
                 f,
-                "buffer too small: the output buffer has {available} bytes, the result needs {needed}"
+                "buffer too small: the output buffer has {available} bytes, the result needs \
+                 {needed}"
             ),
         }
     }
@@ -195,7 +196,8 @@ impl fmt::Display for DecodeError {
             ),
             Self(position) => write!(
                 f,
-                "the byte at position {position} is not a character of that position's alphabet, \"{}\"",
+                "the byte at position {position} is not a character of that position's alphabet, \
+                 \"{}\"",
                 ALPHABETS[position % 4].escape_ascii()
             ),
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -8,6 +9,7 @@ extern crate std;
 mod dispatch;
 mod error;
 mod isa;
+#[allow(unsafe_code)]
 mod q64;
 
 pub use crate::dispatch::{Encoder, Operation};

@@ -561,5 +561,5 @@ mod tests {
             1
         );
     }
-    const PINNED: u32 = 0;
+    const PINNED: u32 = 1_063_989_031;
 }

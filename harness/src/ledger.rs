@@ -102,7 +102,7 @@ impl<'a> Ledger<'a> {
             }
             Event::Found(found) => {
                 self.findings.push((found.operation, found.subject));
-                vec![Record::Finding(self.finding(found))]
+                vec![Record::Finding(self.finding(*found))]
             }
             Event::Finished { operation } => {
                 self.finished.insert(operation);
@@ -220,36 +220,31 @@ impl<'a> Ledger<'a> {
 
     /// The exit code and one sentence for it.
     pub(crate) fn verdict(&self, required: &[String], totals: &Totals) -> (u8, String) {
-        let count = |state| {
-            self.subjects()
-                .filter(|(o, s, entry)| !entry.peer && self.state(*o, *s) == state)
-                .count()
+        let any = |state, peer: Option<bool>| {
+            let mut rows = self.subjects();
+            rows.any(|(o, s, e)| {
+                self.state(o, s) == state && peer.is_none_or(|peer| e.peer == peer)
+            })
         };
-        let (verified, failed) = (count(State::Verified), count(State::Failed));
-        let (unavailable, not_executed) = (count(State::Unavailable), count(State::NotExecuted));
-        let peers_failed = self
-            .subjects()
-            .filter(|(o, s, e)| e.peer && self.state(*o, *s) == State::Failed)
-            .count();
-        let mut sentence = format!(
-            "{verified} path(s) verified, {failed} failed, {unavailable} unavailable, {not_executed} NOT EXECUTED"
-        );
-        if peers_failed > 0 {
-            sentence += &format!("; {peers_failed} peer(s) failed");
-        }
-        if let Some(rate) = rate(totals) {
-            sentence += &format!(
-                "; {:.2} million checked calls a second on one core",
-                rate / 1e6
-            );
-        }
         let unmet = self.unmet(required);
-        for line in &unmet {
-            sentence += &format!("; {line}");
-        }
-        let code = if failed + peers_failed > 0 {
+        let rate = rate(totals).map_or_else(
+            || "no call was checked".into(),
+            |rate| {
+                format!(
+                    "{:.2} million checked calls a second on one core",
+                    rate / 1e6
+                )
+            },
+        );
+        let sentence = unmet
+            .iter()
+            .fold(rate, |sentence, line| format!("{sentence}; {line}"));
+        let code = if any(State::Failed, None) {
             exit::FINDING
-        } else if verified == 0 || not_executed > 0 || !unmet.is_empty() {
+        } else if !any(State::Verified, Some(false))
+            || any(State::NotExecuted, None)
+            || !unmet.is_empty()
+        {
             exit::NOTHING
         } else {
             exit::PASS

@@ -16,6 +16,8 @@
 //! The same list serves [`tests`] (a `[[test]]` with `harness = false`: one named test per path) and [`fuzz`] (the body of a
 //! fuzz target).
 #![deny(unsafe_code)]
+// Without the command line only `fuzz` is called, and what it does not use would be warned about one by one.
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
 
 mod arena;
 mod case;
@@ -53,4 +55,4 @@ pub use operation::{
 };
 #[cfg(feature = "cli")]
 pub use suite::tests;
-pub use verdict::{Side, Stray, Verdict};
+pub use verdict::{Difference, Side, Stray, Verdict};

@@ -321,6 +321,8 @@ impl CodePath {
     }
 }
 
+/// Makes a part of an input from plain bytes.
+type PlainFn = dyn Fn(&[u8], &Params) -> Vec<u8>;
 type InputFn = dyn Fn(&Input<'_>) -> Vec<u8>;
 type ReferenceFn = dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>;
 
@@ -377,8 +379,8 @@ pub struct Operation {
     pub(crate) name: Text,
     pub(crate) reference: Box<ReferenceFn>,
     pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
-    pub(crate) from_bytes: Option<Box<dyn Fn(&[u8], &Params) -> Vec<u8>>>,
-    pub(crate) parts: Vec<Box<dyn Fn(&[u8], &Params) -> Vec<u8>>>,
+    pub(crate) from_bytes: Option<Box<PlainFn>>,
+    pub(crate) parts: Vec<Box<PlainFn>>,
     pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) rows: Vec<Rows>,

@@ -17,7 +17,6 @@ pub(crate) struct Page {
     ticks: AtomicU64,
     phase: AtomicU64,
     subject: AtomicU64,
-    check: AtomicU64,
     index: AtomicU64,
     signal: AtomicU64,
     address: AtomicU64,
@@ -42,7 +41,6 @@ pub(crate) enum Phase {
 pub(crate) struct Snapshot {
     pub(crate) phase: Phase,
     pub(crate) subject: usize,
-    pub(crate) check: u64,
     pub(crate) index: u64,
     pub(crate) signal: u64,
     pub(crate) address: usize,
@@ -79,8 +77,7 @@ impl Page {
         self.phase.store(0, Relaxed);
     }
 
-    pub(crate) fn preparing(&self, check: u64, index: u64) {
-        self.check.store(check, Relaxed);
+    pub(crate) fn preparing(&self, index: u64) {
         self.index.store(index, Relaxed);
         self.phase.store(1, Relaxed);
         self.ticks.fetch_add(1, Relaxed);
@@ -121,7 +118,6 @@ impl Page {
                 _ => Phase::Calling,
             },
             subject: self.subject.load(Relaxed) as usize,
-            check: self.check.load(Relaxed),
             index: self.index.load(Relaxed),
             signal: self.signal.load(Relaxed),
             address: self.address.load(Relaxed) as usize,

@@ -432,7 +432,7 @@ impl Strategy for RandomCases<'_> {
         };
         let (len, seed) = ((draw.next_u64() % limit) as usize, draw.next_u64() >> 16);
         let params = params::random(plan.operation, draw);
-        let shape = if draw.next_u32() % 4 == 0 {
+        let shape = if draw.next_u32().is_multiple_of(4) {
             Shape::ALL[draw.next_u32() as usize % Shape::ALL.len()]
         } else {
             Shape::Random
@@ -509,12 +509,14 @@ mod tests {
                 };
                 match (check, case.input) {
                     (Check::FlushEnd, Place::End) => {
-                        drop(flush.insert((len, case.params.clone(), 1)))
+                        flush.insert((len, case.params.clone(), 1));
                     }
                     (Check::FlushStart, Place::Start) => {
-                        drop(flush.insert((len, case.params.clone(), 0)))
+                        flush.insert((len, case.params.clone(), 0));
                     }
-                    (Check::Aligned, Place::At(a)) => drop(aligned.insert((len, a))),
+                    (Check::Aligned, Place::At(a)) => {
+                        aligned.insert((len, a));
+                    }
                     _ => {}
                 }
             }

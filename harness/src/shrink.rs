@@ -286,7 +286,7 @@ mod tests {
             matches!(least.input, Place::At(a) if a % 8 == 5),
             "{least:?}"
         );
-        assert_eq!(bytes(&least), []);
+        assert!(bytes(&least).is_empty());
     }
 
     #[test]

@@ -15,15 +15,8 @@ const SHOWN: usize = 128;
 pub enum Verdict {
     /// The answer is the reference's.
     Agrees,
-    /// The answer is not the reference's; `at` is the first byte that differs.
-    Differs {
-        /// Index of the first byte that differs; 0 where one side refused.
-        at: usize,
-        /// What the reference says.
-        want: Side,
-        /// What the path says.
-        got: Side,
-    },
+    /// The answer is not the reference's.
+    Differs(Box<Difference>),
     /// The path read outside of a buffer, and an inaccessible page stopped it.
     ReadOutside(Stray),
     /// The path wrote outside of its buffer, or into its input.
@@ -43,6 +36,17 @@ pub enum Verdict {
     },
     /// The path cannot run here.
     Unavailable(String),
+}
+
+/// Two answers that are not the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Index of the first byte that differs; 0 where one side refused.
+    pub at: usize,
+    /// What the reference says.
+    pub want: Side,
+    /// What the path says.
+    pub got: Side,
 }
 
 /// An access outside of a buffer.
@@ -129,7 +133,7 @@ impl Verdict {
     pub fn kind(&self) -> &'static str {
         match self {
             Verdict::Agrees => "agrees",
-            Verdict::Differs { .. } => "differs",
+            Verdict::Differs(_) => "differs",
             Verdict::ReadOutside(_) => "read outside",
             Verdict::WroteOutside(_) => "wrote outside",
             Verdict::Panicked(_) => "panicked",
@@ -146,24 +150,28 @@ impl Verdict {
     }
 }
 
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { at, want, got } = self;
+        if want.failure.is_some() || got.failure.is_some() {
+            write!(f, "differs: says {got}; expected {want}")
+        } else if want.len == got.len {
+            write!(f, "differs at byte {at} of {}", want.len)
+        } else {
+            write!(
+                f,
+                "differs at byte {at}: {} bytes, and {} were expected",
+                got.len, want.len
+            )
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Agrees => write!(f, "agrees"),
-            Verdict::Differs { at, want, got }
-                if want.failure.is_none() && got.failure.is_none() =>
-            {
-                if want.len == got.len {
-                    write!(f, "differs at byte {at} of {}", want.len)
-                } else {
-                    write!(
-                        f,
-                        "differs at byte {at}: {} bytes, and {} were expected",
-                        got.len, want.len
-                    )
-                }
-            }
-            Verdict::Differs { want, got, .. } => write!(f, "differs: says {got}; expected {want}"),
+            Verdict::Differs(difference) => write!(f, "{difference}"),
             Verdict::ReadOutside(stray) => write!(f, "read outside {stray}"),
             Verdict::WroteOutside(stray) if stray.by == 0 => {
                 write!(f, "wrote into its input, {stray}")
@@ -231,18 +239,19 @@ pub(crate) fn compare(want: Outcome<&[u8]>, got: Outcome<&[u8]>) -> Result<Optio
         }
         _ => 0,
     };
-    Err(Verdict::Differs {
+    Err(Verdict::Differs(Box::new(Difference {
         at,
         want: Side::new(&want, at),
         got: Side::new(&got, at),
-    })
+    })))
 }
 
 /// Both sides of a difference as hex, side by side, a line for every 16 bytes around the first one that differs.
 pub(crate) fn side_by_side(verdict: &Verdict) -> Option<String> {
-    let Verdict::Differs { at, want, got } = verdict else {
+    let Verdict::Differs(difference) = verdict else {
         return None;
     };
+    let Difference { at, want, got } = &**difference;
     if want.failure.is_some() || got.failure.is_some() {
         let (bytes, who) = if want.failure.is_some() {
             (got, "got")
@@ -335,7 +344,7 @@ mod tests {
     #[test]
     fn the_first_unlike_byte_is_named() {
         let at = |want: &[u8], got: &[u8]| match compare(Ok(want), Ok(got)) {
-            Err(Verdict::Differs { at, .. }) => Some(at),
+            Err(Verdict::Differs(difference)) => Some(difference.at),
             _ => None,
         };
         assert_eq!(at(b"abcd", b"abcd"), None);

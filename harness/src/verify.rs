@@ -46,7 +46,7 @@ pub(crate) enum Event {
         tallies: Vec<Tally>,
     },
     /// A path broke a promise.
-    Found(Found),
+    Found(Box<Found>),
     /// Nothing more will be said of this operation.
     Finished { operation: usize },
 }
@@ -174,7 +174,7 @@ pub(crate) fn verify(
                         for found in
                             investigate(job, catalog, raw.remove(&operation).unwrap_or_default())?
                         {
-                            watch(Event::Found(found))?;
+                            watch(Event::Found(Box::new(found)))?;
                         }
                         watch(Event::Finished { operation })?;
                     }

@@ -254,6 +254,8 @@ fn the_exit_code_alone_is_not_believed() {
     let row = |state: State| {
         let mut row = sample(VERIFIED).paths().next().unwrap().clone();
         row.state = state;
+        // Another path for each state: a later row of the same path would stand for the earlier one.
+        row.isa = format!("isa {state}");
         Record::Path(row)
     };
     let end = |exit| {

@@ -1,42 +1,44 @@
 //! Q64 as its format describes it, slowly and plainly. Shares no code and no table with the encoder: what it says is held
 //! against known answers, and the encoder against it.
 
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
 use pathproof::{Failure, Outcome};
 
 /// The alphabet of every position modulo 4, in runs of consecutive characters.
-const ALPHABETS: [&[std::ops::RangeInclusive<char>]; 4] = [
-    &['A'..='P'],
-    &['Q'..='Z', 'a'..='f'],
-    &['g'..='v'],
-    &['w'..='z', '0'..='9', '-'..='-', '_'..='_'],
+const ALPHABETS: [&[RangeInclusive<u8>]; 4] = [
+    &[b'A'..=b'P'],
+    &[b'Q'..=b'Z', b'a'..=b'f'],
+    &[b'g'..=b'v'],
+    &[b'w'..=b'z', b'0'..=b'9', b'-'..=b'-', b'_'..=b'_'],
 ];
 
-fn character(position: usize, nibble: u8) -> u8 {
-    let mut alphabet = ALPHABETS[position % 4].iter().cloned().flatten();
-    alphabet
-        .nth(nibble.into())
-        .expect("an alphabet has 16 characters") as u8
-}
+/// The 16 characters of each alphabet, in their order.
+static CHARACTERS: LazyLock<[Vec<u8>; 4]> =
+    LazyLock::new(|| ALPHABETS.map(|runs| runs.iter().cloned().flatten().collect()));
 
-/// The alphabet that a byte of text belongs to, and its nibble.
-fn meaning(byte: u8) -> Option<(usize, u8)> {
-    let find = |runs: &[std::ops::RangeInclusive<char>]| {
-        runs.iter()
-            .cloned()
-            .flatten()
-            .position(|c| c as u32 == u32::from(byte))
-    };
-    ALPHABETS
-        .iter()
-        .enumerate()
-        .find_map(|(alphabet, runs)| Some((alphabet, find(runs)? as u8)))
-}
+/// For every byte, the alphabet that it is a character of, and its nibble there.
+static MEANINGS: LazyLock<[Option<(usize, u8)>; 256]> = LazyLock::new(|| {
+    let mut meanings = [None; 256];
+    for (alphabet, characters) in CHARACTERS.iter().enumerate() {
+        for (nibble, character) in (0..).zip(characters) {
+            meanings[usize::from(*character)] = Some((alphabet, nibble));
+        }
+    }
+    meanings
+});
 
 /// Two characters for every byte, high nibble first.
 pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
-    let characters =
-        |(i, byte): (usize, &u8)| [character(2 * i, byte >> 4), character(2 * i + 1, byte & 15)];
-    data.iter().enumerate().flat_map(characters).collect()
+    let characters = &*CHARACTERS;
+    let mut text = Vec::with_capacity(2 * data.len());
+    for byte in data {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(characters[text.len() % 4][usize::from(nibble)]);
+        }
+    }
+    text
 }
 
 /// Strict: an odd length wins; else the first byte that is no character, or another position's.
@@ -44,20 +46,18 @@ pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     if text.len() % 2 == 1 {
         return Err(Failure::kind("odd_length"));
     }
-    let nibble = |(position, byte): (usize, &u8)| match meaning(*byte) {
-        None => Err(Failure::at("invalid_character", position)),
-        Some((alphabet, _)) if alphabet != position % 4 => {
-            Err(Failure::at("wrong_position", position))
+    let meanings = &*MEANINGS;
+    let mut data = Vec::with_capacity(text.len() / 2);
+    let mut high = 0;
+    for (position, byte) in text.iter().enumerate() {
+        match meanings[usize::from(*byte)] {
+            None => return Err(Failure::at("invalid_character", position)),
+            Some((alphabet, _)) if alphabet != position % 4 => {
+                return Err(Failure::at("wrong_position", position));
+            }
+            Some((_, nibble)) if position % 2 == 0 => high = nibble,
+            Some((_, nibble)) => data.push(high << 4 | nibble),
         }
-        Some((_, nibble)) => Ok(nibble),
-    };
-    let nibbles = text
-        .iter()
-        .enumerate()
-        .map(nibble)
-        .collect::<Outcome<Vec<u8>>>()?;
-    Ok(nibbles
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect())
+    }
+    Ok(data)
 }

@@ -1,24 +1,29 @@
 //! Q64 on AVX2: blocks of 32 bytes of data, and of 16 where 32 are too many.
 //!
 //! ```text
-//! encode                                                          lanes of a group of four bytes
-//! v    = load, quarters 0 2 1 3                                   b0   b1   b2   b3     so that unpack is in order
-//! high = (v >> 4 & 0f) + HIGH                                     c0   c2   c0   c2     no table
-//! low  = blend(A1[v & 0f], A3[v & 0f], odd bytes)                 c1   c3   c1   c3
-//! text = unpacklo(high, low), unpackhi(high, low)                 c0 c1 c2 c3  c0 c1 c2 c3
+//! encode                                              four bytes of data
+//! v    = load, its quarters in the order 0 2 1 3      b0  b1  b2  b3     see `QUARTERS_0213`
+//! high = (v >> 4 & 0f) + HIGH                         c0  c2  c0  c2     no table
+//! low  = blend(A1[v & 0f], A3[v & 0f] on odd bytes)   c1  c3  c1  c3
+//! text = unpacklo(high, low), unpackhi(high, low)     c0 c1 c2 c3  c0 c1 c2 c3
 //!
-//! decode                                                          lanes of a group of eight characters
-//! even = packus(w0 & 00ff, w1 & 00ff)                             c0   c2   c0   c2     quarters 0 2 1 3
-//! odd  = packus(w0 >> 8, w1 >> 8)                                 c1   c3   c1   c3     quarters 0 2 1 3
-//!        then as in ssse3.rs
-//! data = high << 4 | low, quarters 0 2 1 3                        b0   b1   b2   b3     in order again
+//! decode                                              eight characters
+//! even = packus(w0 & 00ff, w1 & 00ff)                 c0  c2  c0  c2     quarters 0 2 1 3
+//! odd  = packus(w0 >> 8, w1 >> 8)                     c1  c3  c1  c3     quarters 0 2 1 3
+//! high, low, refused: as in ssse3.rs                  n0  n2 .. n1  n3
+//! data = high << 4 | low, its quarters 0 2 1 3        b0  b1  b2  b3     in order again
 //! ```
 //!
-//! Below 32 bytes two overlapping blocks of 16 do, those of `ssse3.rs` inlined here and so
-//! VEX-encoded. Tried and lost, as a share of this speed: a table for the last bytes instead of the
-//! overlapped block down to 0.35; loading the quarters in order by `vinserti128`, to decode without
-//! the last `vpermq`, 0.97; a class bit for each row of characters, with one more instruction to
-//! compare with 15, 0.96; four blocks a turn, nothing won.
+//! From 16 to 31 bytes are two overlapping blocks of ssse3.rs. They are inlined here, and so are
+//! VEX-encoded.
+//!
+//! Tried and lost, as a share of this speed (4 KiB):
+//! - a table for the last bytes instead of the overlapped block: down to 0.35 (Zen 4)
+//! - decoding without the last `vpermq`, by loading quarters in order with `vinserti128`: 0.97
+//!   (Zen 3)
+//! - a class bit for each row of characters, and a subtraction to compare with 15: 0.96 (Zen 3)
+//! - splitting even from odd characters by shuffles, as in ssse3.rs: nothing (Zen 3)
+//! - four blocks a turn: nothing (Zen 4)
 
 use core::arch::x86_64::*;
 
@@ -82,17 +87,16 @@ fn decode_block(text: &[[u8; BLOCK]; 2], data: &mut [Out; BLOCK]) -> bool {
         _mm256_shuffle_epi8(table(&LOW_NIBBLE.class), row),
         _mm256_shuffle_epi8(table(&LOW_NIBBLE.classes_without), odd),
     );
-    let bad = _mm256_or_si256(_mm256_or_si256(high, low), refused);
+    let any = _mm256_or_si256(_mm256_or_si256(high, low), refused);
     let bytes = _mm256_or_si256(_mm256_slli_epi16::<4>(high), low);
     store(data, _mm256_permute4x64_epi64::<QUARTERS_0213>(bytes));
-    _mm256_testz_si256(bad, _mm256_set1_epi8(ABOVE_15)) == 1
+    _mm256_testz_si256(any, _mm256_set1_epi8(ABOVE_15)) == 1
 }
 
 /// The bits that no nibble has.
 const ABOVE_15: i8 = 0xf0_u8 as i8;
 
-/// Swaps the middle quarters of a register. Unpack and pack work within each half; this is what
-/// makes them in order.
+/// The order of quarters that undoes, before or after, that unpack and pack work within halves.
 const QUARTERS_0213: i32 = 0b11_01_10_00;
 
 /// One value for even bytes of data and one for odd ones.

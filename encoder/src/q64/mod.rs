@@ -110,7 +110,7 @@ pub(crate) const DECODE_PATHS: Paths<DecodeKernel> = Paths::new(
 // left to the table. Data shorter than a block goes to `short`.
 //
 //     data         |------ N ------|------ N ------|-- rest --|
-//     last block                         |------ N ------|  .       . one byte, if the length is odd
+//     last block                         |------ N ------|  .     . one byte, if the length is odd
 //
 // Drivers are always inlined into a kernel's `#[target_feature]` function, and so is the block, a
 // closure made there: each kernel becomes one tight loop, and nothing here is unsafe.

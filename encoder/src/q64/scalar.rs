@@ -1,23 +1,27 @@
-//! Q64 in plain Rust, by tables: for every target, for data shorter than a block, and for an odd
-//! last byte.
+//! Q64 in plain Rust, by tables: for every target, for data that is too short for a block of
+//! another kernel, and for an odd last byte.
 //!
 //! ```text
-//! encode, four bytes a turn          b0          b1          b2          b3
-//! one lookup each                    TEXT[0]     TEXT[1]     TEXT[0]     TEXT[1]
-//! or, one 8-byte store               c0 c1       c2 c3       c0 c1       c2 c3       position modulo 4
+//! encode, a block of four bytes        b0       b1       b2       b3
+//! one lookup each                      TEXT[0]  TEXT[1]  TEXT[0]  TEXT[1]
+//! or, one store of 8                   c0 c1    c2 c3    c0 c1    c2 c3
 //!
-//! decode, four characters a turn     c0          c1          c2          c3
-//! one lookup each                    DATA[0]     DATA[1]     DATA[2]     DATA[3]
-//! or, one 2-byte store               b0                      b1
+//! decode, a block of four characters   c0       c1       c2       c3
+//! one lookup each                      DATA[0]  DATA[1]  DATA[2]  DATA[3]
+//! or, one store of 2                   b0                b1
 //! ```
 //!
-//! The tables hold characters and nibbles where they belong in the turn's result, so that nothing
-//! is shifted.
+//! Tables hold characters and nibbles where they belong in the result, so that little is shifted.
 //!
-//! Tried and lost, as a share of this speed. Encode: SWAR in a `u64` instead of tables 0.37; 2-byte
-//! stores 0.83, 4-byte ones 0.97; tables of `u16`, shifted into place, 0.96; one 8-byte load
-//! instead of eight, 0.94. Decode: tables of `u8` 0.73; tables of `u16` and four bytes a turn,
-//! 0.92; one 8-byte load instead of eight, 0.90.
+//! Tried and lost, as a share of this speed (4 KiB):
+//! - encode by arithmetic on a `u64` instead of tables: 0.37 of a table (Zen 4)
+//! - encode with stores of 2: 0.83 of stores of 8 (Zen 4); of 4: 0.97 (Zen 3)
+//! - encode with tables of `u16`, shifted into place: 0.96 (Zen 3)
+//! - encode with one load of 8 instead of eight: 0.94 (Zen 3)
+//! - decode with tables of `u8`: 0.73 of tables of `u16` (Zen 4)
+//! - decode with one load of 8 instead of pairs: 0.90; with a load for each character: 0.90 (Zen 3)
+
+#![forbid(unsafe_code)]
 
 use super::{ALPHABETS, HIGH, MEANING, NO_CHARACTER, Out, Pair};
 use super::{decode_blocks, encode_blocks, first_offender};

@@ -1,29 +1,33 @@
 //! Q64 on SSSE3: blocks of 16 bytes of data.
 //!
 //! ```text
-//! encode                                                          lanes of a group of four bytes
-//! v    = load                                                     b0   b1   b2   b3
-//! high = (v >> 4 & 0f) + HIGH                                     c0   c2   c0   c2     no table
-//! low  = A1[v & 0f] ^ (A1 ^ A3)[v & 0f, on odd bytes]             c1   c3   c1   c3
-//! text = unpacklo(high, low), unpackhi(high, low)                 c0 c1 c2 c3  c0 c1 c2 c3
+//! encode                                              four bytes of data
+//! v    = load                                         b0  b1  b2  b3
+//! high = (v >> 4 & 0f) + HIGH                         c0  c2  c0  c2     no table
+//! low  = A1[v & 0f] ^ (A1 ^ A3)[v & 0f on odd bytes]  c1  c3  c1  c3
+//! text = unpacklo(high, low), unpackhi(high, low)     c0 c1 c2 c3  c0 c1 c2 c3
 //!
-//! decode                                                          lanes of a group of eight characters
-//! s0, s1 = each load, even characters first                       c0 c2 c0 c2 .. c1 c3 c1 c3
-//! even = unpacklo64(s0, s1)                                       c0   c2   c0   c2
-//! odd  = unpackhi64(s0, s1)                                       c1   c3   c1   c3
-//! high = even - HIGH                                              n0   n2   n0   n2     good below 16
-//! row  = odd >> 4 & 7 | (0 on even bytes, 8 on odd ones)
-//! low  = odd + offset[row]                                        n1   n3   n1   n3     good below 16 if not
-//! refused = class[row] & classes_without[odd & 0f]
-//! data = high << 4 | low                                          b0   b1   b2   b3
+//! decode                                              eight characters
+//! s0, s1 = each load, even characters first           c0 c2 c0 c2 .. c1 c3 c1 c3
+//! even = unpacklo64(s0, s1)                           c0  c2  c0  c2
+//! odd  = unpackhi64(s0, s1)                           c1  c3  c1  c3
+//! high = even - HIGH                                  n0  n2  n0  n2     good below 16
+//! row  = odd >> 4 & 7 | 8 on odd bytes
+//! low  = odd + offset[row]                            n1  n3  n1  n3     good below 16, unless
+//! refused = class[row] & classes_without[odd & 0f]                       refused
+//! data = high << 4 | low                              b0  b1  b2  b3
 //! ```
 //!
-//! Only the alphabets of low nibbles need tables, and they are looked up before the interleave, in
-//! one register. Tried and lost, as a share of this speed: one shuffle per alphabet, after it,
-//! 0.63; a table for the last bytes instead of the overlapped block down to 0.35; `i + 16 <= n` as
-//! the loop's condition 0.90; multiplying by `pmulhuw` instead of shifting, nothing (LLVM makes it
-//! a shift again); four blocks a turn, 3-4% won but lost again at 64 bytes; decoding by `pmaddubsw`
-//! 0.85.
+//! Only the alphabets of low nibbles need tables. They are looked up before the interleave, in one
+//! register.
+//!
+//! Tried and lost, as a share of this speed (4 KiB, Zen 4):
+//! - one shuffle per alphabet, after the interleave: 0.63
+//! - a table for the last bytes instead of the overlapped block: down to 0.35
+//! - decoding by `pmaddubsw`: 0.85
+//! - `i + 16 <= n` as the loop's condition instead of `i != whole`: 0.90
+//! - four blocks a turn: 1.03, but slower at 64 bytes
+//! - `pmulhuw` instead of the shift: nothing, LLVM turns it back
 
 use core::arch::x86_64::*;
 
@@ -158,8 +162,8 @@ pub(super) fn decode_block(text: &[[u8; BLOCK]; 2], data: &mut [Out; BLOCK]) -> 
         _mm_shuffle_epi8(load(&LOW_NIBBLE.class), row),
         _mm_shuffle_epi8(load(&LOW_NIBBLE.classes_without), odd),
     );
-    let bad = _mm_or_si128(_mm_or_si128(high, low), refused);
-    let bad = _mm_subs_epu8(bad, _mm_set1_epi8(15));
+    let any = _mm_or_si128(_mm_or_si128(high, low), refused);
+    let bad = _mm_subs_epu8(any, _mm_set1_epi8(15));
     store(data, _mm_or_si128(_mm_slli_epi16::<4>(high), low));
     _mm_movemask_epi8(_mm_cmpeq_epi8(bad, _mm_setzero_si128())) == 0xffff
 }

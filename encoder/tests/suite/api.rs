@@ -250,6 +250,7 @@ fn small_errors_are_small_and_say_as_much_as_they_know() {
     );
     assert_eq!(
         character.to_string(),
-        "the byte at position 3 is not a character of that position's alphabet, \"wxyz0123456789-_\""
+        "the byte at position 3 is not a character of that position's alphabet, \
+         \"wxyz0123456789-_\""
     );
 }

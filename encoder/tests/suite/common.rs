@@ -57,7 +57,7 @@ pub(crate) fn encoders() -> Vec<Encoder> {
     for &isa in Isa::ALL {
         match Encoder::with(isa) {
             Some(encoder) => encoders.push(encoder),
-            None if isa.is_built() => println!("NOT RUN: {isa}, this CPU lacks it"),
+            None if isa.is_built() => println!("NOT RUN: {isa}, not available here"),
             None => println!("NOT RUN: {isa}, not for this target"),
         }
     }

@@ -67,7 +67,9 @@ pub(super) fn doctor(common: &Common, launch: &Launch) -> Result<u8, String> {
         Format::Md => table(presets::ASCII_MARKDOWN),
         Format::Json => json(&figures, Record::Machine(machine.clone()))?,
         Format::Junit => {
-            return Err("doctor has no JUnit form: nothing is tested; take text, json or md".into());
+            return Err(
+                "doctor has no JUnit form: nothing is tested; take text, json or md".into(),
+            );
         }
     };
     common.print(&text)?;

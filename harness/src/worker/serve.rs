@@ -1,9 +1,9 @@
 //! The worker's side: takes spans of cases, runs them, answers.
 
+use cpu_time::ProcessTime;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::Instant;
 
 use super::protocol::{
     Answered, Catalog, OperationEntry, Reply, Request, SubjectEntry, Tally, VERSION, receive, send,
@@ -96,7 +96,7 @@ pub(crate) fn serve(
         Ok(data) => data,
         Err(why) => return send(&mut to, &Reply::Broken(why)),
     };
-    page.preparing(0, 0);
+    page.preparing(0);
     let catalog = match catch_unwind(AssertUnwindSafe(|| {
         Catalog::new(operations, &settings, &data)
     })) {
@@ -164,7 +164,7 @@ pub(crate) fn serve(
             )
             .map(Reply::Verdict),
             Request::Reference { operation, case } => {
-                page.preparing(0, 0);
+                page.preparing(0);
                 Prepared::new(&operations[operation], &case).map(|p| Reply::Answer(p.want.into()))
             }
             Request::Known {
@@ -206,7 +206,7 @@ impl Span<'_> {
         settings: &Settings,
         found: &mut dyn FnMut(Reply) -> std::io::Result<()>,
     ) -> Result<Reply, String> {
-        let started = Instant::now();
+        let started = ProcessTime::now();
         let subjects = self.operation.subjects();
         let takes_part = |index: usize, subject: &Subject<'_>| {
             let peer = matches!(subject, Subject::Peer(_));
@@ -225,7 +225,7 @@ impl Span<'_> {
         let mut tallies = vec![Tally::default(); subjects.len()];
         let (remainder, divisor) = settings.shard;
         for index in (self.from..self.to).filter(|index| index % divisor == remainder) {
-            page.preparing(self.check as u64, index);
+            page.preparing(index);
             let case = self.plan.case(self.check, index);
             let prepared = Prepared::new(self.operation, &case)?;
             let mut report = |subject: usize, tally: &mut Tally, verdict: Verdict| {
@@ -260,7 +260,7 @@ impl Span<'_> {
             run_on(bench, &prepared, &paths, &mut tallies, &mut report);
             for peer in &peers {
                 let Subject::Peer(its) = peer.1 else { continue };
-                page.preparing(self.check as u64, index);
+                page.preparing(index);
                 run_on(
                     bench,
                     &prepared.for_peer(its)?,
@@ -351,7 +351,7 @@ fn try_case(
 ) -> Result<Verdict, String> {
     let subjects = operation.subjects();
     let subject_entry = subjects.get(subject).ok_or("no such path")?;
-    page.preparing(0, 0);
+    page.preparing(0);
     let prepare = |case: &Case| match subject_entry {
         Subject::Path(_) => Prepared::new(operation, case),
         Subject::Peer(peer) => Prepared::new(operation, case)?.for_peer(peer),
@@ -377,7 +377,7 @@ fn try_case(
 fn warming(case: &Case, prepared: &Prepared, number: u32) -> Case {
     let seed = mix(&[u64::from(number), 0x7761]);
     let own = prepared.parts[0].len();
-    let len = if number % 2 == 0 {
+    let len = if number.is_multiple_of(2) {
         own
     } else {
         (seed % 513) as usize
@@ -404,7 +404,7 @@ fn known(
     case: &Case,
     want: Answered,
 ) -> Result<Verdict, String> {
-    page.preparing(0, 0);
+    page.preparing(0);
     let want = want.outcome();
     let Some(subject) = subject else {
         let got = Prepared::new(operation, case)?.want;

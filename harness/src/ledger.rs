@@ -190,30 +190,25 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// What was required and is not verified, a line each.
+    /// What was required and is not verified, a line for each name and reason.
     pub(crate) fn unmet(&self, required: &[String]) -> Vec<String> {
         let mut unmet = Vec::new();
         for name in required {
-            let of_name: Vec<_> = self
-                .subjects()
-                .filter(|(_, _, entry)| !entry.peer && entry.isa == *name)
-                .collect();
-            if of_name.is_empty() {
-                unmet.push(format!(
-                    "{name} is required, and the filter leaves no path of that name"
-                ));
+            let of_name = || self.subjects().filter(|(_, _, entry)| !entry.peer && entry.isa == *name);
+            if of_name().next().is_none() {
+                unmet.push(format!("{name} is required, and the filter leaves no path of that name"));
             }
-            for (o, s, _) in of_name {
-                let row = self.row(o, s);
-                if row.state != State::Verified && row.state != State::Failed {
-                    let why = row.reason.unwrap_or_default();
-                    unmet.push(format!(
-                        "{name} is required, and {} is {}: {why}",
-                        self.catalog.operations[o].path_name(s),
-                        row.state
-                    ));
+            let mut why: BTreeMap<String, usize> = BTreeMap::new();
+            for row in of_name().map(|(o, s, _)| self.row(o, s)) {
+                if !matches!(row.state, State::Verified | State::Failed) {
+                    let reason = row.reason.unwrap_or_default();
+                    *why.entry(format!("{}: {reason}", row.state)).or_default() += 1;
                 }
             }
+            let all = of_name().count();
+            unmet.extend(why.iter().map(|(why, count)| {
+                format!("{name} is required, and {count} of its {all} path(s) are {why}")
+            }));
         }
         unmet
     }

@@ -302,6 +302,15 @@ impl CodePath {
         self
     }
 
+    /// The path where `here` holds, and elsewhere [`unavailable`](Self::unavailable): its code is then dropped and never called.
+    pub fn available_if(self, here: bool, why_not: Reason) -> Self {
+        if here {
+            self
+        } else {
+            self.unavailable(why_not)
+        }
+    }
+
     /// A promise: a call executes at least one instruction of each of these CPU features. `list` shows it, a receipt checks it.
     pub fn executes(mut self, features: &[&'static str]) -> Self {
         self.executes = features.iter().map(|&f| f.into()).collect();

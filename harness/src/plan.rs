@@ -17,8 +17,8 @@ use crate::shrink::CaseTree;
 
 /// The sweeps go over every length of plain bytes up to this one.
 pub(crate) const SWEPT: usize = 512;
-/// Damaged inputs per length of the sweep.
-const DAMAGED: u64 = 16;
+/// Mutated inputs per length of the sweep.
+const MUTATED: u64 = 16;
 /// The lengths of plain bytes for which every single position of the input is damaged.
 const POSITIONS: [usize; 70] = {
     let mut lengths = [0; 70];
@@ -60,7 +60,7 @@ pub(crate) enum Check {
     Data,
     Shapes,
     Random,
-    Damaged,
+    Mutated,
     Positions,
     Pairs,
     Laws,
@@ -75,7 +75,7 @@ impl Check {
         Check::Data,
         Check::Shapes,
         Check::Random,
-        Check::Damaged,
+        Check::Mutated,
         Check::Positions,
         Check::Pairs,
         Check::Laws,
@@ -83,16 +83,16 @@ impl Check {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Check::FlushEnd => "flush with the end",
-            Check::FlushStart => "flush with the start",
+            Check::FlushEnd => "flush end",
+            Check::FlushStart => "flush start",
             Check::Aligned => "aligned",
-            Check::Rows => "real rows",
-            Check::Data => "your rows",
+            Check::Rows => "rows",
+            Check::Data => "own rows",
             Check::Shapes => "shapes",
             Check::Random => "random",
-            Check::Damaged => "damaged",
-            Check::Positions => "each position damaged",
-            Check::Pairs => "all pairs",
+            Check::Mutated => "mutated",
+            Check::Positions => "positions",
+            Check::Pairs => "pairs",
             Check::Laws => "laws",
         }
     }
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
                 .map_or(0, |(_, row)| (self.data.len() / row) as u64),
             Check::Shapes => shape_lengths().count() as u64 * Shape::ALL.len() as u64,
             Check::Random => self.settings.cases,
-            Check::Damaged => refuses * swept * DAMAGED,
+            Check::Mutated => refuses * swept * MUTATED,
             Check::Positions => self.positions.last().unwrap_or(&0) * 3,
             Check::Pairs if !self.settings.exhaustive => 0,
             Check::Pairs if refuses == 0 => (PAIR_OFFSETS / 2) << 16,
@@ -257,13 +257,13 @@ impl<'a> Plan<'a> {
                     Err(reason) => unreachable!("the strategy rejects nothing: {reason}"),
                 }
             }
-            Check::Damaged => {
+            Check::Mutated => {
                 let params = combo(index);
                 let mut parts = self.operation.parts_from(
-                    &generate(seed, (index / DAMAGED) as usize, Shape::Random),
+                    &generate(seed, (index / MUTATED) as usize, Shape::Random),
                     &params,
                 );
-                damage(&mut parts[0], &mut draw);
+                mutate(&mut parts[0], &mut draw);
                 self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
             }
             Check::Positions => {
@@ -375,7 +375,7 @@ fn spoiled(input: &[u8], at: usize, kind: u64, draw: &mut TestRng) -> u8 {
 }
 
 /// Damages a valid input in one of the ways in which texts are damaged, or in two at once, near to each other.
-fn damage(input: &mut Vec<u8>, draw: &mut TestRng) {
+fn mutate(input: &mut Vec<u8>, draw: &mut TestRng) {
     let kind = draw.next_u32() % 8;
     if input.is_empty() {
         // Nothing to flip, cut or swap.

@@ -40,7 +40,7 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
     };
     let settings = Settings {
         seed,
-        cases: 2000,
+        cases: 5000,
         exhaustive: false,
         data: None,
         shard: (0, 1),

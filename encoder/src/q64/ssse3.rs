@@ -12,7 +12,7 @@
 //! even = unpacklo64(s0, s1)                           c0  c2  c0  c2
 //! odd  = unpackhi64(s0, s1)                           c1  c3  c1  c3
 //! high = even - HIGH                                  n0  n2  n0  n2     good below 16
-//! row  = odd >> 4 & 7 | 8 on odd bytes
+//! row  = odd >> 4 & 0f | 8 on odd bytes
 //! low  = odd + offset[row]                            n1  n3  n1  n3     good below 16, unless
 //! refused = class[row] & classes_without[odd & 0f]                       refused
 //! data = high << 4 | low                              b0  b1  b2  b3
@@ -50,8 +50,8 @@ const A1_XOR_A3: [u8; 16] = {
     xor
 };
 
-/// How the character of a low nibble is read, by its *row*: bits 4 to 6 of its code, and 8 more if
-/// it must be of alphabet 3. The character is good if `class[row] & classes_without[code & 15]` and
+/// How the character of a low nibble is read, by its *row*: the upper half of its code, or 8 if it
+/// must be of alphabet 3. The character is good if `class[row] & classes_without[code & 15]` and
 /// `code + offset[row]`, which then is the nibble, have no bit above the lowest four.
 pub(super) struct LowNibble {
     pub(super) offset: [u8; 16],
@@ -100,7 +100,7 @@ impl LowNibble {
         let mut i = 0;
         while i < 512 {
             let (code, alphabet) = (i as u8, 1 + 2 * (i >> 8) as u8);
-            let row = (code >> 4 & 7 | (alphabet >> 1) << 3) as usize;
+            let row = (code >> 4 | (alphabet >> 1) << 3) as usize;
             let low = code.wrapping_add(self.offset[row]);
             // The shuffle gives zero for an index above 127.
             let without = if code < 128 {
@@ -153,8 +153,9 @@ pub(super) fn decode_block(text: &[[u8; BLOCK]; 2], data: &mut [Out; BLOCK]) -> 
     let even = _mm_unpacklo_epi64(s0, s1);
     let odd = _mm_unpackhi_epi64(s0, s1);
 
+    let nibble = _mm_set1_epi8(15);
     let high = _mm_sub_epi8(even, alternate(HIGH));
-    let row = _mm_and_si128(_mm_srli_epi16::<4>(odd), _mm_set1_epi8(7));
+    let row = _mm_and_si128(_mm_srli_epi16::<4>(odd), nibble);
     let row = _mm_or_si128(row, alternate([0, 8]));
     let low = _mm_add_epi8(odd, _mm_shuffle_epi8(load(&LOW_NIBBLE.offset), row));
 
@@ -163,7 +164,7 @@ pub(super) fn decode_block(text: &[[u8; BLOCK]; 2], data: &mut [Out; BLOCK]) -> 
         _mm_shuffle_epi8(load(&LOW_NIBBLE.classes_without), odd),
     );
     let any = _mm_or_si128(_mm_or_si128(high, low), refused);
-    let bad = _mm_subs_epu8(any, _mm_set1_epi8(15));
+    let bad = _mm_subs_epu8(any, nibble);
     store(data, _mm_or_si128(_mm_slli_epi16::<4>(high), low));
     _mm_movemask_epi8(_mm_cmpeq_epi8(bad, _mm_setzero_si128())) == 0xffff
 }

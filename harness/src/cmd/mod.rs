@@ -149,7 +149,7 @@ struct VerifyArgs {
     #[arg(long, value_name = "FILE:ROW", env = "PATHPROOF_DATA")]
     data: Option<String>,
     /// Random cases per operation.
-    #[arg(long, default_value_t = 2000, env = "PATHPROOF_CASES")]
+    #[arg(long, default_value_t = 5000, env = "PATHPROOF_CASES")]
     cases: u64,
     #[command(flatten)]
     limits: Limits,

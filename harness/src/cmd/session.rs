@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
         session.put(Record::Machine(machine::fingerprint(&program_name())))?;
         session.put(Record::Run(Run {
             verb: verb.into(),
-            args: std::env::args().skip(1).collect(),
+            args: std::env::args().skip(1).filter(|arg| arg != verb).collect(),
             seed,
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         }))?;

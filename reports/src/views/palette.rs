@@ -62,7 +62,7 @@ const KINDS: [(&str, Ink); 9] = [
     ("random", Ink::new("kind-6", 0x5D_90_35, 0x83_A1_36)),
     ("mutated", Ink::new("kind-7", 0x48_6E_C9, 0x21_60_B6)),
     ("laws", Ink::new("kind-8", 0x1C_4D_2F, 0x59_C7_A3)),
-    ("vectors", Ink::new("kind-9", 0xD0_8F_B3, 0x78_4C_74)),
+    ("positions", Ink::new("kind-9", 0xD0_8F_B3, 0x78_4C_74)),
 ];
 
 /// Every kind that has no colour of its own.

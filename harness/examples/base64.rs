@@ -1,0 +1,61 @@
+//! base64-simd, by its own choice of instruction set in each of its deliveries, against the base64 crate. Shows paths that fill
+//! a buffer, work in place and return; opaque refusals held against ones of a kind and a position; and a peer: a plain copy, the
+//! least that a decoder could do.
+//!
+//! `cargo run --release -p pathproof --example base64 -- verify`
+
+use base64::{DecodeError, Engine, prelude::BASE64_STANDARD as REFERENCE};
+use base64_simd::{AsOut, Error, STANDARD};
+use pathproof::{CodePath, Failure, Input, Operation, Outcome, Peer};
+
+fn decoded(i: &Input<'_>) -> Outcome<Vec<u8>> {
+    REFERENCE.decode(i.bytes()).map_err(|e| match e {
+        DecodeError::InvalidByte(at, _) => Failure::at("byte", at),
+        DecodeError::InvalidLastSymbol(at, _) => Failure::at("last-symbol", at),
+        DecodeError::InvalidLength(_) => Failure::kind("length"),
+        DecodeError::InvalidPadding => Failure::kind("padding"),
+    })
+}
+
+fn length(decoded: Result<&mut [u8], Error>) -> Outcome<usize> {
+    decoded.map(|bytes| bytes.len()).map_err(opaque)
+}
+
+fn opaque(_: Error) -> Failure {
+    Failure::opaque()
+}
+
+fn main() -> std::process::ExitCode {
+    let encode = Operation::new("base64_encode", |i| Ok(REFERENCE.encode(i.bytes())))
+        .capacity(|i| i.bytes().len().div_ceil(3) * 4)
+        .path(CodePath::fills("auto", |i, out| {
+            Ok(STANDARD.encode(i.bytes(), out.as_out()).len())
+        }))
+        .path(CodePath::returns("auto", |i| {
+            Ok(STANDARD.encode_to_string(i.bytes()))
+        }));
+    let padding = |text: &[u8]| text.iter().rev().take(2).filter(|&&c| c == b'=').count();
+    let copy = CodePath::fills("copy", |i, out| {
+        out.copy_from_slice(i.bytes());
+        Ok(out.len())
+    });
+    let decode = Operation::new("base64_decode", decoded)
+        .from_bytes(|plain, _| REFERENCE.encode(plain).into_bytes())
+        .capacity(move |i| (i.bytes().len() / 4 * 3).saturating_sub(padding(i.bytes())))
+        .work(|i| i.bytes().len() / 4 * 3)
+        .path(CodePath::fills("auto", |i, out| {
+            length(STANDARD.decode(i.bytes(), out.as_out()))
+        }))
+        .path(CodePath::in_place("auto", |_, buffer| {
+            length(STANDARD.decode_inplace(buffer))
+        }))
+        .path(CodePath::returns("auto", |i| {
+            STANDARD.decode_to_vec(i.bytes()).map_err(opaque)
+        }))
+        .peer(Peer::new(
+            copy,
+            |i| decoded(i).unwrap_or_default(),
+            |i| Ok(i.bytes().to_vec()),
+        ));
+    pathproof::main(vec![encode, decode])
+}

@@ -1,0 +1,5 @@
+//! The fault zoo.
+mod zoo;
+fn main() -> std::process::ExitCode {
+    pathproof::main(zoo::zoo())
+}

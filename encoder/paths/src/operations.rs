@@ -46,7 +46,7 @@ fn with_corpus(operation: Operation) -> Operation {
 }
 
 fn encode() -> Operation {
-    let paths = Isa::ALL.iter().flat_map(|&isa| {
+    let paths = q64::Operation::Q64Encode.paths().iter().flat_map(|&isa| {
         let promise = |path: CodePath| path.executes(isa.features());
         let Some(encoder) = Encoder::with(isa) else {
             return ["fills", "returns"]
@@ -103,7 +103,7 @@ fn encode() -> Operation {
 }
 
 fn decode() -> Operation {
-    let paths = Isa::ALL.iter().flat_map(|&isa| {
+    let paths = q64::Operation::Q64Decode.paths().iter().flat_map(|&isa| {
         let promise = |path: CodePath| path.executes(isa.features());
         let Some(encoder) = Encoder::with(isa) else {
             return ["fills", "returns"]

@@ -18,7 +18,8 @@
 //! VEX-encoded.
 //!
 //! Tried and lost, as a share of this speed (4 KiB):
-//! - a table for the last bytes instead of the overlapped block: down to 0.35 (Zen 4)
+//! - a table for the last bytes instead of the overlapped block: 0.34 at 127 bytes
+//!   (Zen 4)
 //! - decoding without the last `vpermq`, by loading quarters in order with `vinserti128`: 0.97
 //!   (Zen 3, one build)
 //! - a class bit for each row of characters, and a subtraction to compare with 15: 0.96 (Zen 3)

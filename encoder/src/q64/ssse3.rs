@@ -23,7 +23,6 @@
 //!
 //! Tried and lost, as a share of this speed (4 KiB, Zen 4):
 //! - one shuffle per alphabet, after the interleave: 0.63
-//! - a table for the last bytes instead of the overlapped block: down to 0.35
 //! - decoding by `pmaddubsw`: 0.85
 //! - `i + 16 <= n` as the loop's condition instead of `i != whole`: 0.90
 //! - four blocks a turn: 1.03, but slower at 64 bytes

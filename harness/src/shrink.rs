@@ -1,7 +1,8 @@
-//! Makes a failing case smaller, as a proptest tree: proptest's runner proposes, asks whether it still fails, and keeps the least.
+//! Makes a failing case smaller, as a proptest tree: it proposes, is told whether that still fails, and keeps the least.
+//!
+//! The tree is driven here and not by proptest's runner, which prints about every shrinking that it ends early.
 
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use crate::case::{Case, Place, Source};
 
@@ -39,6 +40,8 @@ enum Step {
 
 /// A byte that reads well and stands for "it does not matter which".
 const PLAIN: u8 = b'A';
+/// A part is looked at in at most so many pieces of one size; smaller cuts are then tried at its end alone.
+const PIECES: usize = 512;
 
 impl CaseTree {
     pub(crate) fn new(case: Case) -> Self {
@@ -101,10 +104,14 @@ impl CaseTree {
     /// The step after the present one did not help (or, for a cut that helped, the same place again).
     fn advance(&mut self) {
         let len = |part| self.part(part).map(Vec::len);
-        let first_cut = |part: usize, len: usize| Step::Cut {
-            part,
-            size: len.div_ceil(2).max(1),
-            at: len / 2,
+        // Powers of two: whole blocks, so that what depends on the length of the tail or on a lane stays as it is.
+        let first_cut = |part: usize, len: usize| {
+            let size = len.checked_ilog2().map_or(1, |log| 1 << log);
+            Step::Cut {
+                part,
+                size,
+                at: len.saturating_sub(size),
+            }
         };
         self.step = match self.step {
             Step::Place(number) if number < 3 => Step::Place(number + 1),
@@ -113,16 +120,17 @@ impl CaseTree {
             Step::Param(_) => len(0).map_or(Step::Done, |len| first_cut(0, len)),
             Step::Cut { part, size, at } => {
                 let len = len(part).unwrap_or(0);
+                let everywhere = len <= PIECES * size;
                 match (at.checked_sub(size), size) {
                     // From the end to the start, so that a text keeps its beginning.
-                    (Some(at), _) => Step::Cut { part, size, at },
-                    (None, _) if at > 0 => Step::Cut { part, size, at: 0 },
-                    (None, 2..) => Step::Cut {
+                    (Some(at), _) if everywhere => Step::Cut { part, size, at },
+                    (None, _) if everywhere && at > 0 => Step::Cut { part, size, at: 0 },
+                    (_, 2..) => Step::Cut {
                         part,
                         size: size / 2,
                         at: len.saturating_sub(size / 2),
                     },
-                    (None, _) => Step::Plain {
+                    _ => Step::Plain {
                         part,
                         size: len.div_ceil(4).max(1),
                         at: 0,
@@ -131,15 +139,16 @@ impl CaseTree {
             }
             Step::Plain { part, size, at } => {
                 let length = len(part).unwrap_or(0);
+                let smaller = size / 4 + size % 4 % 2;
                 match (at + size < length, size) {
                     (true, _) => Step::Plain {
                         part,
                         size,
                         at: at + size,
                     },
-                    (false, 2..) => Step::Plain {
+                    (false, 2..) if length <= PIECES * smaller.max(1) => Step::Plain {
                         part,
-                        size: size / 4 + size % 4 % 2,
+                        size: smaller,
                         at: 0,
                     },
                     (false, _) => match len(part + 1) {
@@ -207,24 +216,19 @@ impl ValueTree for CaseTree {
 
 /// The least case found for which `fails` still holds, in at most `tries` questions. `case` itself is known to fail.
 pub(crate) fn shrink(case: Case, tries: u32, mut fails: impl FnMut(&Case) -> bool) -> Case {
-    let config = Config {
-        max_shrink_iters: tries,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let mut runner = TestRunner::new(config);
-    let fails = std::cell::RefCell::new(&mut fails);
-    let test = |tried: Case| {
-        if tried == case || fails.borrow_mut()(&tried) {
-            Err(TestCaseError::fail("it fails"))
-        } else {
-            Ok(())
+    let mut tree = CaseTree::new(case);
+    let mut more = tree.simplify();
+    for _ in 0..tries {
+        if !more {
+            break;
         }
-    };
-    match runner.run_one(CaseTree::new(case.clone()), test) {
-        Err(TestError::Fail(_, least)) => least,
-        _ => case.clone(),
+        more = if fails(&tree.current()) {
+            tree.simplify()
+        } else {
+            tree.complicate()
+        };
     }
+    tree.best
 }
 
 #[cfg(test)]
@@ -273,6 +277,23 @@ mod tests {
         });
         assert_eq!(bytes(&least), [PLAIN; 77]);
         assert_eq!(least.params["k"], [9]);
+    }
+
+    #[test]
+    fn a_tail_is_left_alone_with_its_length() {
+        let least = shrink(case(vec![1; 89], &[]), 5_000, |c| bytes(c).len() % 16 == 9);
+        assert_eq!(bytes(&least), [PLAIN; 9]);
+    }
+
+    #[test]
+    fn a_long_case_takes_few_questions() {
+        let mut tries = 0;
+        let least = shrink(case(vec![1; 65_537], &[]), 5_000, |c| {
+            tries += 1;
+            bytes(c).len() > 17_000
+        });
+        assert_eq!(bytes(&least), vec![PLAIN; 17_001]);
+        assert!(tries < 2_000, "{tries}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which functions of the encoder there are to verify, on which paths, on which data.
 
-use pathproof::{CodePath, Failure, Operation, Reason};
+use pathproof::{CodePath, Failure, Input, Operation, Reason};
 use q64::{Encoder, Isa, Q64Error};
 
 use crate::{peers, reference};
@@ -31,53 +31,44 @@ const CORPUS: [(&str, &[u8], usize); 4] = [
 
 /// Every operation of the encoder.
 pub fn operations() -> Vec<Operation> {
-    vec![encode(), decode()]
-        .into_iter()
-        .map(with_corpus)
-        .collect()
-}
-
-fn with_corpus(operation: Operation) -> Operation {
-    CORPUS
-        .into_iter()
-        .fold(operation, |operation, (set, data, row)| {
-            operation.rows(set, data, row)
-        })
+    let with_corpus = |operation: Operation| {
+        CORPUS
+            .into_iter()
+            .fold(operation, |operation, (set, data, row)| {
+                operation.rows(set, data, row)
+            })
+    };
+    [encode(), decode()].into_iter().map(with_corpus).collect()
 }
 
 fn encode() -> Operation {
-    let paths = q64::Operation::Q64Encode.paths().iter().flat_map(|&isa| {
-        let promise = |path: CodePath| path.executes(isa.features());
-        let Some(encoder) = Encoder::with(isa) else {
-            return ["fills", "returns"]
-                .map(|delivery| promise(CodePath::absent(isa.name(), delivery, missing(isa))));
-        };
+    let of = q64::Operation::Q64Encode;
+    let rows = rows(of, |encoder, isa| {
+        let fills = CodePath::fills(isa, move |i, out| {
+            encoder
+                .encode_into(i.bytes(), out)
+                .map_err(|_| Failure::kind("buffer_too_small"))
+        });
         [
-            promise(CodePath::fills(isa.name(), move |i, out| {
-                encoder
-                    .encode_into(i.bytes(), out)
-                    .map_err(|_| Failure::kind("buffer_too_small"))
-            })),
-            promise(CodePath::returns(isa.name(), move |i| {
-                Ok(encoder.encode(i.bytes()))
-            })),
+            fills,
+            CodePath::returns(isa, move |i| Ok(encoder.encode(i.bytes()))),
         ]
     });
-    Operation::new("q64_encode", |i| Ok(reference::encode(i.bytes())))
+    let fills = CodePath::fills("auto", |i, out| {
+        q64::q64_encode_to_buffer(i.bytes(), out).map_err(failure)
+    });
+    let returns = CodePath::returns("auto", |i| Ok(q64::q64_encode(i.bytes())));
+
+    Operation::new(of.name(), |i| Ok(reference::encode(i.bytes())))
         .capacity(|i| 2 * i.bytes().len())
-        .paths(paths)
-        .path(CodePath::fills("auto", |i, out| {
-            q64::q64_encode_to_buffer(i.bytes(), out).map_err(failure)
-        }))
-        .path(CodePath::returns("auto", |i| {
-            Ok(q64::q64_encode(i.bytes()))
-        }))
-        .law("decode(encode(x)) = x", |i, call| {
-            let text = call(i).map_err(|e| format!("encode refuses: {e}"))?;
+        .paths(rows)
+        .paths(chosen(of, [fills, returns]))
+        .law("decode(encode(x)) = x", |i, encode| {
+            let text = encode(i).map_err(|e| format!("encode refuses: {e}"))?;
             match reference::decode(&text) {
                 Ok(data) if data == i.bytes() => Ok(()),
                 Ok(data) => Err(format!(
-                    "gives {} bytes back, not the {} that went in",
+                    "{} bytes came back, not the {} that went in",
                     data.len(),
                     i.bytes().len()
                 )),
@@ -85,67 +76,76 @@ fn encode() -> Operation {
             }
         })
         .law(
-            "encode(a ++ b) = encode(a) ++ encode(b) where a has an even length",
-            |i, call| {
-                let (a, b) = i.bytes().split_at(i.bytes().len() / 4 * 2);
+            "encode(a ++ b) = encode(a) ++ encode(b), where the length of a is even",
+            |i, encode| {
                 let part = |bytes: &[u8]| {
-                    call(&pathproof::Input::new(&[bytes], i.params()))
+                    encode(&Input::new(&[bytes], i.params()))
                         .map_err(|e| format!("encode refuses: {e}"))
                 };
-                if [part(a)?, part(b)?].concat() == part(i.bytes())? {
-                    Ok(())
-                } else {
-                    Err(format!("not where a has {} bytes", a.len()))
-                }
+                let (a, b) = i.bytes().split_at(i.bytes().len() / 4 * 2);
+                let holds = [part(a)?, part(b)?].concat() == part(i.bytes())?;
+                holds
+                    .then_some(())
+                    .ok_or_else(|| format!("not where a has {} bytes", a.len()))
             },
         )
-        .peer(peers::encode().into_iter().next().expect("one peer"))
+        .peer(peers::faster_hex_encode())
 }
 
 fn decode() -> Operation {
-    let paths = q64::Operation::Q64Decode.paths().iter().flat_map(|&isa| {
-        let promise = |path: CodePath| path.executes(isa.features());
-        let Some(encoder) = Encoder::with(isa) else {
-            return ["fills", "returns"]
-                .map(|delivery| promise(CodePath::absent(isa.name(), delivery, missing(isa))));
-        };
+    let of = q64::Operation::Q64Decode;
+    let rows = rows(of, |encoder, isa| {
+        let fills = CodePath::fills(isa, move |i, out| {
+            let available = out.len();
+            encoder
+                .decode_into(i.bytes(), out)
+                .map_err(|e| failure(e.explain(i.bytes(), available)))
+        });
         [
-            promise(CodePath::fills(isa.name(), move |i, out| {
-                let available = out.len();
-                encoder
-                    .decode_into(i.bytes(), out)
-                    .map_err(|e| failure(e.explain(i.bytes(), available)))
-            })),
-            promise(CodePath::returns(isa.name(), move |i| {
-                encoder.decode(i.bytes()).map_err(failure)
-            })),
+            fills,
+            CodePath::returns(isa, move |i| encoder.decode(i.bytes()).map_err(failure)),
         ]
     });
-    Operation::new("q64_decode", |i| reference::decode(i.bytes()))
+    let fills = CodePath::fills("auto", |i, out| {
+        q64::q64_decode_to_buffer(i.bytes(), out).map_err(failure)
+    });
+    let returns = CodePath::returns("auto", |i| q64::q64_decode(i.bytes()).map_err(failure));
+
+    Operation::new(of.name(), |i| reference::decode(i.bytes()))
         .from_bytes(|bytes, _| reference::encode(bytes))
         .capacity(|i| i.bytes().len() / 2)
         .work(|i| i.bytes().len() / 2)
-        .paths(paths)
-        .path(CodePath::fills("auto", |i, out| {
-            q64::q64_decode_to_buffer(i.bytes(), out).map_err(failure)
-        }))
-        .path(CodePath::returns("auto", |i| {
-            q64::q64_decode(i.bytes()).map_err(failure)
-        }))
-        .law("encode(decode(t)) = t", |i, call| {
-            let data = call(i).map_err(|e| format!("decode refuses a valid text: {e}"))?;
-            if reference::encode(&data) == i.bytes() {
-                Ok(())
-            } else {
-                Err("gives another text back".into())
-            }
+        .paths(rows)
+        .paths(chosen(of, [fills, returns]))
+        .law("encode(decode(t)) = t", |i, decode| {
+            let data = decode(i).map_err(|e| format!("decode refuses a valid text: {e}"))?;
+            let holds = reference::encode(&data) == i.bytes();
+            holds
+                .then_some(())
+                .ok_or_else(|| "another text came back".into())
         })
-        .peer(
-            peers::decode(reference::decode)
-                .into_iter()
-                .next()
-                .expect("one peer"),
-        )
+        .peer(peers::faster_hex_decode())
+}
+
+/// Both deliveries of every row of an operation's table; a row that cannot run here says why.
+fn rows(
+    of: q64::Operation,
+    paths: impl Fn(Encoder, &'static str) -> [CodePath; 2],
+) -> Vec<CodePath> {
+    let row = |&isa: &Isa| {
+        let paths = match Encoder::with(isa) {
+            Some(encoder) => paths(encoder, isa.name()),
+            None => ["fills", "returns"]
+                .map(|delivery| CodePath::absent(isa.name(), delivery, missing(isa))),
+        };
+        paths.map(|path| path.executes(isa.features()))
+    };
+    of.paths().iter().flat_map(row).collect()
+}
+
+/// The free functions, which take the best row for this CPU.
+fn chosen(of: q64::Operation, paths: [CodePath; 2]) -> [CodePath; 2] {
+    paths.map(|path| path.executes(Encoder::new().isa_of(of).features()))
 }
 
 fn failure(error: Q64Error) -> Failure {

@@ -15,8 +15,12 @@ const ALPHABETS: [&[RangeInclusive<u8>]; 4] = [
 ];
 
 /// The 16 characters of each alphabet, in their order.
-static CHARACTERS: LazyLock<[Vec<u8>; 4]> =
-    LazyLock::new(|| ALPHABETS.map(|runs| runs.iter().cloned().flatten().collect()));
+static CHARACTERS: LazyLock<[[u8; 16]; 4]> = LazyLock::new(|| {
+    ALPHABETS.map(|runs| {
+        let mut characters = runs.iter().cloned().flatten();
+        std::array::from_fn(|_| characters.next().expect("an alphabet has 16 characters"))
+    })
+});
 
 /// For every byte, the alphabet that it is a character of, and its nibble there.
 static MEANINGS: LazyLock<[Option<(usize, u8)>; 256]> = LazyLock::new(|| {
@@ -31,12 +35,11 @@ static MEANINGS: LazyLock<[Option<(usize, u8)>; 256]> = LazyLock::new(|| {
 
 /// Two characters for every byte, high nibble first.
 pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
-    let characters = &*CHARACTERS;
+    let alphabets = &*CHARACTERS;
     let mut text = Vec::with_capacity(2 * data.len());
-    for byte in data {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(characters[text.len() % 4][usize::from(nibble)]);
-        }
+    for (i, byte) in data.iter().enumerate() {
+        let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+        text.extend([alphabets[2 * i % 4][high], alphabets[(2 * i + 1) % 4][low]]);
     }
     text
 }

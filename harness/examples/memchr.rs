@@ -18,44 +18,40 @@ fn needle(isa: &'static str, find: fn(&[u8], &[u8]) -> Option<usize>) -> CodePat
 macro_rules! vector {
     ($target:tt, $arch:ident, $isa:ident) => {{
         let isa = stringify!($isa);
-        #[cfg(target_arch = $target)]
-        let path = {
-            use memchr::arch::$arch::$isa::memchr::One;
-            byte(isa, |n, h| One::new(n).expect("available").find(h))
-                .available_if(One::is_available(), Reason::Cpu(isa.into()))
+        let path = cfg_select! {
+            target_arch = $target => {{
+                use memchr::arch::$arch::$isa::memchr::One;
+                byte(isa, |n, h| One::new(n).expect("available").find(h))
+                    .available_if(One::is_available(), Reason::Cpu(isa.into()))
+            }}
+            _ => CodePath::absent(isa, "returns", Reason::Target($target.into())),
         };
-        #[cfg(not(target_arch = $target))]
-        let path = CodePath::absent(isa, "returns", Reason::Target($target.into()));
         path.executes(&[isa])
     }};
 }
 
 fn main() -> std::process::ExitCode {
-    let memchr = Operation::new("memchr", |i| {
-        Ok(i.bytes()
-            .iter()
-            .position(|&b| u64::from(b) == i.get("byte")))
-    })
-    .param("byte", &[&[0], &[0x7f], &[0x80], &[0xff]])
-    .path(byte("scalar", |n, h| swar::One::new(n).find(h)))
-    .path(vector!("x86_64", x86_64, sse2))
-    .path(vector!("x86_64", x86_64, avx2))
-    .path(vector!("aarch64", aarch64, neon))
-    .path(byte("auto", memchr::memchr));
+    let naive = |n: u64, h: &[u8]| h.iter().position(|&b| u64::from(b) == n);
+    let memchr = Operation::new("memchr", move |i| Ok(naive(i.get("byte"), i.bytes())))
+        .param("byte", &[&[0], &[0x7f], &[0x80], &[0xff]])
+        .path(byte("scalar", |n, h| swar::One::new(n).find(h)))
+        .path(vector!("x86_64", x86_64, sse2))
+        .path(vector!("x86_64", x86_64, avx2))
+        .path(vector!("aarch64", aarch64, neon))
+        .path(byte("auto", memchr::memchr));
     // Two letters only, so that much of a haystack is nearly the needle, which is its end and may stand before that, too.
     let letters = |plain: &[u8]| plain.iter().map(|b| b'a' + b % 2).collect();
-    let memmem = Operation::new("memmem", |i| {
-        Ok((0..=i.bytes().len()).find(|&at| i.bytes()[at..].starts_with(i.part(1))))
-    })
-    .param("length", &[&[0], &[1], &[2], &[9], &[40]])
-    .from_bytes(move |b, _| letters(b))
-    .part(move |b, p| letters(&b[b.len().saturating_sub(p["length"][0] as usize)..]))
-    .path(needle("scalar/rabinkarp", |h, n| {
-        rabinkarp::Finder::new(n).find(h, n)
-    }))
-    .path(needle("scalar/twoway", |h, n| {
-        twoway::Finder::new(n).find(h, n)
-    }))
-    .path(needle("auto", memchr::memmem::find));
+    let naive = |h: &[u8], n: &[u8]| (0..=h.len()).find(|&at| h[at..].starts_with(n));
+    let memmem = Operation::new("memmem", move |i| Ok(naive(i.bytes(), i.part(1))))
+        .param("length", &[&[0], &[1], &[2], &[9], &[40]])
+        .from_bytes(move |b, _| letters(b))
+        .part(move |b, p| letters(&b[b.len().saturating_sub(p["length"][0] as usize)..]))
+        .path(needle("scalar/rabinkarp", |h, n| {
+            rabinkarp::Finder::new(n).find(h, n)
+        }))
+        .path(needle("scalar/twoway", |h, n| {
+            twoway::Finder::new(n).find(h, n)
+        }))
+        .path(needle("auto", memchr::memmem::find));
     pathproof::main(vec![memchr, memmem])
 }

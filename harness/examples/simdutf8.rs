@@ -1,21 +1,14 @@
 //! simdutf8: its flavours `compat` (says where a text is bad and how) and `basic` (says only that it is), by their x86 modules
-//! and by the crate's own choice, against the standard library. Shows an answer that is no more than "valid", refusals of a kind
-//! and a position beside opaque ones, a declared threshold, and calls that only a CPU feature makes safe.
+//! and by their own choice, against the standard library. Shows an answer that is no more than "valid", refusals of a kind and
+//! a position beside opaque ones, a declared threshold, and calls that only a CPU feature makes safe.
 //!
 //! `cargo run --release -p pathproof --example simdutf8 -- verify`
 
-use pathproof::{CodePath, Failure, Operation, Params, Reason};
+use pathproof::{CodePath, Failure, Input, Operation, Params, Reason};
+use simdutf8::{basic, compat};
 
 fn failure(error_len: Option<usize>, valid_up_to: usize) -> Failure {
     Failure::at(format!("error_len={error_len:?}"), valid_up_to)
-}
-
-fn compat(error: simdutf8::compat::Utf8Error) -> Failure {
-    failure(error.error_len(), error.valid_up_to())
-}
-
-fn basic(_: simdutf8::basic::Utf8Error) -> Failure {
-    Failure::opaque()
 }
 
 /// The path of a flavour's x86 module, or the reason why it cannot run here.
@@ -23,9 +16,9 @@ macro_rules! x86 {
     ($name:literal, $flavour:ident, $isa:ident, $feature:tt) => {
         cfg_select! {
             target_arch = "x86_64" => {{
-                use simdutf8::$flavour::imp::x86::$isa::validate_utf8;
+                use $flavour::imp::x86::$isa::validate_utf8;
                 // SAFETY: it asks for this CPU feature, nothing else; without it the path is dropped, and never called.
-                CodePath::returns($name, |i| unsafe { validate_utf8(i.bytes()) }.map_err($flavour))
+                CodePath::returns($name, move |i| unsafe { validate_utf8(i.bytes()) }.map_err($flavour))
                     .available_if(is_x86_feature_detected!($feature), Reason::Cpu($feature.into()))
             }}
             _ => CodePath::absent($name, "returns", Reason::Target("x86_64".into())),
@@ -46,20 +39,14 @@ fn text(plain: &[u8], _: &Params) -> Vec<u8> {
 }
 
 fn main() -> std::process::ExitCode {
-    let utf8 = Operation::new("utf8", |i| {
-        let valid = std::str::from_utf8(i.bytes()).map(drop);
-        valid.map_err(|e| failure(e.error_len(), e.valid_up_to()))
+    let std = |i: &Input<'_>| std::str::from_utf8(i.bytes()).map(drop);
+    let utf8 = Operation::new("utf8", move |i| {
+        std(i).map_err(|e| failure(e.error_len(), e.valid_up_to()))
     });
-    let auto = |i: &Input<'_>| {
-        simdutf8::compat::from_utf8(i.bytes())
-            .map(drop)
-            .map_err(compat)
-    };
-    let auto_basic = |i: &Input<'_>| {
-        simdutf8::basic::from_utf8(i.bytes())
-            .map(drop)
-            .map_err(basic)
-    };
+    let compat = |e: compat::Utf8Error| failure(e.error_len(), e.valid_up_to());
+    let basic = |_: basic::Utf8Error| Failure::opaque();
+    let auto = move |i: &Input<'_>| compat::from_utf8(i.bytes()).map(drop).map_err(compat);
+    let auto_basic = move |i: &Input<'_>| basic::from_utf8(i.bytes()).map(drop).map_err(basic);
     let paths = [
         x86!("sse42", compat, sse42, "sse4.2").executes(&["ssse3"]),
         x86!("avx2", compat, avx2, "avx2").executes(&["avx2"]),

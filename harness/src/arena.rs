@@ -107,8 +107,8 @@ impl Buffer {
         let bytes = self.region.bytes_mut();
         let (before, after) = (inner.start - outer.start, outer.end - inner.end);
         bytes[outer.start..inner.start]
-            .copy_from_slice(&poison.runs[run & 1][MARGIN - before..MARGIN]);
-        bytes[inner.end..outer.end].copy_from_slice(&poison.runs[run & 1][MARGIN..MARGIN + after]);
+            .copy_from_slice(&poison.margins(run)[MARGIN - before..MARGIN]);
+        bytes[inner.end..outer.end].copy_from_slice(&poison.margins(run)[MARGIN..MARGIN + after]);
     }
 
     /// Places `bytes` and remembers them, to be read by calls and left as they are.
@@ -170,7 +170,7 @@ impl Buffer {
             self.inner.start - self.outer.start,
             self.outer.end - self.inner.end,
         );
-        let pattern = &poison.runs[run & 1];
+        let pattern = poison.margins(run);
         let front = (
             &bytes[self.outer.start..self.inner.start],
             &pattern[MARGIN - before..MARGIN],
@@ -193,16 +193,32 @@ impl Buffer {
 
 /// What lies in the margins: two patterns that differ in every bit, so that no answer can depend on a neighbour in both.
 pub(crate) struct Poison {
-    runs: [[u8; 2 * MARGIN]; 2],
+    runs: [Vec<u8>; 2],
+    at: usize,
 }
+
+/// From how many places of the patterns the margins are taken: each byte value is then a buffer's neighbour many times.
+const TURNS: usize = 4096;
 
 impl Poison {
     pub(crate) fn new(seed: u64) -> Self {
-        let drawn = crate::case::generate(seed, 2 * MARGIN, crate::case::Shape::Random);
-        let first: [u8; 2 * MARGIN] = std::array::from_fn(|i| drawn[i]);
+        let len = TURNS + 2 * MARGIN;
+        let drawn = crate::case::generate(seed, len, crate::case::Shape::Random);
+        let inverted = drawn.iter().map(|b| !b).collect();
         Self {
-            runs: [first, first.map(|b| !b)],
+            runs: [drawn, inverted],
+            at: 0,
         }
+    }
+
+    /// Takes the margins from another place of the patterns.
+    pub(crate) fn turn(&mut self, salt: u64) {
+        self.at = (salt % TURNS as u64) as usize;
+    }
+
+    /// What lies before a buffer and, from `MARGIN` on, behind it.
+    fn margins(&self, run: usize) -> &[u8] {
+        &self.runs[run & 1][self.at..][..2 * MARGIN]
     }
 }
 

@@ -7,7 +7,7 @@ use crate::arena::{Buffer, Poison};
 use crate::case::{Case, Place, mix};
 use crate::operation::{Call, CodePath, Input, Operation, Outcome, Params, Peer};
 use crate::page::Page;
-use crate::verdict::{Depth, Stray, Verdict, compare};
+use crate::verdict::{Depth, Stray, Verdict, compare, overlong};
 
 /// A path or a peer: what a case can be run on.
 pub(crate) enum Subject<'a> {
@@ -50,7 +50,16 @@ impl Prepared {
     pub(crate) fn new(operation: &Operation, case: &Case) -> Result<Self, String> {
         let guarded = || -> Result<Self, String> {
             let parts = operation.resolve(case)?;
-            Ok(Self::from_parts(operation, parts, case, None))
+            let prepared = Self::from_parts(operation, parts, case, None);
+            let due = prepared.want.as_ref().map_or(0, Vec::len);
+            let fills = |path: &CodePath| matches!(path.call, Call::Fills(_));
+            if due > prepared.capacity && operation.paths.iter().any(fills) {
+                return Err(format!(
+                    "the reference of {} answers with {due} bytes, and Operation::capacity gives its `fills` paths room for {}",
+                    operation.name, prepared.capacity
+                ));
+            }
+            Ok(prepared)
         };
         catch_unwind(AssertUnwindSafe(guarded)).unwrap_or_else(|panic| {
             Err(format!(
@@ -122,6 +131,17 @@ impl Prepared {
         })
     }
 
+    /// What the poison of a case and its stale output are drawn from. The places alone, which its token has: so that a replay
+    /// meets the same bytes, and a shrunk case too.
+    fn salt(&self) -> u64 {
+        let number = |place| match place {
+            Place::At(offset) => u64::from(offset),
+            Place::Start => 64,
+            Place::End => 65,
+        };
+        mix(&[number(self.input), number(self.output)])
+    }
+
     /// How often a case is run: twice between margins, whose poison then differs in every bit.
     pub(crate) fn runs(&self) -> usize {
         if matches!(
@@ -141,29 +161,30 @@ pub(crate) struct Bench {
     output: Buffer,
     poison: Poison,
     page: &'static Page,
-    calls: u64,
-    seed: u64,
 }
 
 impl Bench {
-    pub(crate) fn new(seed: u64, page: &'static Page) -> Self {
+    pub(crate) fn new(page: &'static Page) -> Self {
         Self {
             parts: Vec::new(),
             output: Buffer::new(),
-            poison: Poison::new(mix(&[seed, 0x706f])),
+            // Always the same: which part of it a case meets is the case's own.
+            poison: Poison::new(0x706f),
             page,
-            calls: 0,
-            seed,
         }
     }
 
     /// Places the parts of a case in guarded memory, for any number of calls.
     pub(crate) fn load(&mut self, prepared: &Prepared, run: usize) {
+        self.poison.turn(prepared.salt());
         self.parts
             .resize_with(self.parts.len().max(prepared.parts.len()), Buffer::new);
         for (number, (buffer, part)) in self.parts.iter_mut().zip(&prepared.parts).enumerate() {
             buffer.load(part, prepared.input, &self.poison, run);
             self.page.buffer(1 + number, buffer.addresses());
+        }
+        for number in prepared.parts.len()..self.parts.len() {
+            self.page.buffer(1 + number, 0..0);
         }
     }
 
@@ -175,9 +196,8 @@ impl Bench {
         prepared: &Prepared,
         run: usize,
     ) -> Result<Option<Depth>, Verdict> {
-        self.calls += 1;
         // Never 0, so that a byte which the path leaves as it was is not the byte that is due.
-        let stale = (mix(&[self.seed, self.calls]) as u8) | 1;
+        let stale = (mix(&[prepared.salt(), run as u64]) as u8) | 1;
         let want = prepared
             .want
             .as_ref()
@@ -232,10 +252,7 @@ impl Bench {
             Call::Fills(f) | Call::InPlace(f) => {
                 let buffer = output.bytes_mut();
                 match f(&input, buffer) {
-                    Ok(len) if len > buffer.len() => Err(Verdict::Panicked(format!(
-                        "it says that it wrote {len} bytes into a buffer of {}",
-                        buffer.len()
-                    ))),
+                    Ok(len) if len > buffer.len() => Err(overlong(want, buffer, len)),
                     Ok(len) => compare(want, Ok(&buffer[..len])),
                     Err(failure) => compare(want, Err(failure)),
                 }

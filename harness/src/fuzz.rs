@@ -12,7 +12,7 @@ use crate::verdict::{Verdict, side_by_side};
 const HEAD: usize = 4;
 
 thread_local! {
-    static BENCH: RefCell<Bench> = RefCell::new(Bench::new(0, Page::private()));
+    static BENCH: RefCell<Bench> = RefCell::new(Bench::new(Page::private()));
 }
 
 /// Runs every available path of `operation` on a case made from `data`, against the reference, in guarded memory.

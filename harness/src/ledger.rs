@@ -194,9 +194,14 @@ impl<'a> Ledger<'a> {
     pub(crate) fn unmet(&self, required: &[String]) -> Vec<String> {
         let mut unmet = Vec::new();
         for name in required {
-            let of_name = || self.subjects().filter(|(_, _, entry)| !entry.peer && entry.isa == *name);
+            let of_name = || {
+                self.subjects()
+                    .filter(|(_, _, entry)| !entry.peer && entry.isa == *name)
+            };
             if of_name().next().is_none() {
-                unmet.push(format!("{name} is required, and the filter leaves no path of that name"));
+                unmet.push(format!(
+                    "{name} is required, and the filter leaves no path of that name"
+                ));
             }
             let mut why: BTreeMap<String, usize> = BTreeMap::new();
             for row in of_name().map(|(o, s, _)| self.row(o, s)) {

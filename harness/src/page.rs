@@ -20,7 +20,7 @@ pub(crate) struct Page {
     index: AtomicU64,
     signal: AtomicU64,
     address: AtomicU64,
-    /// 1: the access was a read; 2: a write; 0: the CPU does not say.
+    /// 1: the access was a read; 2: a write; 3: beside the stack pointer; 0: the CPU does not say.
     access: AtomicU64,
     buffers: [[AtomicU64; 2]; BUFFERS],
 }

@@ -50,6 +50,33 @@ pub(crate) struct Settings {
     pub(crate) timeout: u64,
 }
 
+impl Settings {
+    /// The flags that ask for the same cases again. The file of the user's rows is quoted for a shell.
+    pub(crate) fn flags(&self) -> String {
+        let mut flags = format!(" --seed {} --cases {}", self.seed, self.cases);
+        if self.exhaustive {
+            flags += " --exhaustive";
+        }
+        if let Some((file, row)) = &self.data {
+            flags += &format!(" --data {}", quoted(&format!("{}:{row}", file.display())));
+        }
+        if let (remainder, divisor @ 2..) = self.shard {
+            flags += &format!(" --shard {}/{divisor}", remainder + 1);
+        }
+        flags
+    }
+}
+
+/// A word of a command, in quotes if a POSIX shell would not take it as it is.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// A kind of check. The order is that of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Check {

@@ -144,6 +144,18 @@ impl Verdict {
         }
     }
 
+    /// Whether both are of one kind and, where answers differ, the same sides refused: so that a text which is wrongly accepted
+    /// is not made smaller into one that is refused at the wrong place.
+    pub(crate) fn resembles(&self, other: &Verdict) -> bool {
+        let refused = |verdict: &Verdict| match verdict {
+            Verdict::Differs(difference) => {
+                [&difference.want, &difference.got].map(|side| side.failure.is_some())
+            }
+            _ => [false; 2],
+        };
+        self.kind() == other.kind() && refused(self) == refused(other)
+    }
+
     /// Whether a path with this verdict has failed.
     pub fn is_finding(&self) -> bool {
         !matches!(self, Verdict::Agrees | Verdict::Unavailable(_))
@@ -244,6 +256,26 @@ pub(crate) fn compare(want: Outcome<&[u8]>, got: Outcome<&[u8]>) -> Result<Optio
         want: Side::new(&want, at),
         got: Side::new(&got, at),
     })))
+}
+
+/// The verdict on a path that claims an answer of `len` bytes, which is more than its buffer has: what lies there, and that length.
+pub(crate) fn overlong(want: Outcome<&[u8]>, buffer: &[u8], len: usize) -> Verdict {
+    let at = match &want {
+        Ok(want) => want
+            .iter()
+            .zip(buffer)
+            .position(|(w, g)| w != g)
+            .unwrap_or(want.len().min(buffer.len())),
+        Err(_) => 0,
+    };
+    Verdict::Differs(Box::new(Difference {
+        at,
+        want: Side::new(&want, at),
+        got: Side {
+            len,
+            ..Side::new(&Ok(buffer), at)
+        },
+    }))
 }
 
 /// Both sides of a difference as hex, side by side, a line for every 16 bytes around the first one that differs.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::case::Case;
-use crate::plan::{Check, Plan, Settings};
+use crate::plan::{Check, Plan, Settings, quoted};
 use crate::shrink::shrink;
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, Reply, Request, Tally};
@@ -363,8 +363,9 @@ impl Detective<'_> {
                 },
             };
         }
-        let warm = std::iter::successors(Some(1), |n| (*n < WARMEST).then_some(n * 2));
-        for warm in warm {
+        // One by one first, for what goes by the number of calls; then in doublings, for what fills up.
+        let doubled = std::iter::successors(Some(32), |n| (*n < WARMEST).then_some(n * 2));
+        for warm in (1..=16).chain(doubled) {
             let case = Case {
                 warm,
                 ..verbatim.clone()
@@ -376,7 +377,7 @@ impl Detective<'_> {
         self.only_in_company(&planned)
     }
 
-    /// The verdict on a case in the present process, if it is of the kind that was found.
+    /// The verdict on a case in the present process, if it is like the one that was found.
     fn fails(&mut self, case: &Case) -> Option<Verdict> {
         let Raw {
             operation,
@@ -397,7 +398,7 @@ impl Detective<'_> {
             Err(Stop::Death(death)) => death.verdict(),
             _ => return None,
         };
-        (got.kind() == verdict.kind()).then_some(got)
+        got.resembles(verdict).then_some(got)
     }
 
     /// The same in a fresh process.
@@ -425,7 +426,12 @@ impl Detective<'_> {
             detail: format!("{verdict} (found by: {}{company})", check.name()),
             dump: side_by_side(&verdict),
             verdict,
-            command: format!("{} replay {token} {path}", self.job.program),
+            command: format!(
+                "{} replay {} {path}{}",
+                self.job.program,
+                quoted(&token),
+                self.limit()
+            ),
             token,
         })
     }
@@ -451,10 +457,20 @@ impl Detective<'_> {
             dump: side_by_side(verdict),
             token: self.token(planned)?,
             command: format!(
-                "{} verify {path} --seed {}",
-                self.job.program, self.job.settings.seed
+                "{} verify {path}{}{}",
+                self.job.program,
+                self.job.settings.flags(),
+                self.limit()
             ),
         })
+    }
+
+    /// The limit that was exceeded, if that is what was found: with another one the command might not repeat it.
+    fn limit(&self) -> String {
+        match self.raw.verdict {
+            Verdict::TimedOut(ms) => format!(" --timeout {}", ms as f64 / 1000.0),
+            _ => String::new(),
+        }
     }
 
     fn token(&self, case: &Case) -> Result<String, String> {

@@ -267,6 +267,26 @@ fn the_terminal_shows_every_path_the_findings_and_the_summary() {
 }
 
 #[test]
+fn the_terminal_names_the_cases_of_each_kind() {
+    let mut report = sample(VERIFIED);
+    let line = |report: &Report| {
+        let shown = text(report, false);
+        let line = shown
+            .lines()
+            .find(|line| line.starts_with("q64_decode, cases of each path: "));
+        line.unwrap().to_owned()
+    };
+    assert!(line(&report).contains(": 1,025 flush end, 1,025 flush start, 65,600 aligned, "));
+    // A path that was spared a part of the cases shows.
+    let figure = report.records.iter_mut().find_map(|record| match record {
+        Record::Figure(figure) if figure.operation == "q64_decode" => Some(figure),
+        _ => None,
+    });
+    figure.unwrap().value = Some(7.0);
+    assert!(line(&report).contains(": 7 to 1,025 flush end, "));
+}
+
+#[test]
 fn colour_changes_no_word() {
     for sample in [sample(VERIFIED), sample(KILLED)] {
         let (plain, colored) = (text(&sample, false), text(&sample, true));

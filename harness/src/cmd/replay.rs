@@ -6,6 +6,7 @@ use super::session::{Session, any, matches_nothing, program, select};
 use super::{Common, Limits};
 use crate::case::Case;
 use crate::ledger::exit;
+use crate::plan::quoted;
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Answered, Catalog, Reply, Request};
 use crate::worker::{Host, Launch, Stop};
@@ -113,7 +114,13 @@ pub(super) fn replay(
                 detail: verdict.to_string(),
                 dump: side_by_side(&verdict),
                 token: token.into(),
-                command: format!("{} replay {token} {}", program(), entry.path_name(subject)),
+                command: format!(
+                    "{} replay {} {} --timeout {}",
+                    program(),
+                    quoted(token),
+                    entry.path_name(subject),
+                    limits.timeout
+                ),
             }))?;
         }
     }

@@ -22,18 +22,17 @@ pub(super) fn report(
             page.display()
         )
     })?;
-    let show = |report| match common.format {
-        Format::Text => pathproof_reports::text(report, common.color()),
-        Format::Json => pathproof_reports::json(report),
-        Format::Md => pathproof_reports::markdown(report),
-        Format::Junit => pathproof_reports::junit(report),
-    };
     if common.format == Format::Junit && reports.len() > 1 {
         return Err(
             "one JUnit file has one report: give one records file, or another --format".into(),
         );
     }
-    common.print(&reports.iter().map(show).collect::<String>())?;
+    common.print(
+        &reports
+            .iter()
+            .map(|report| common.render(report))
+            .collect::<String>(),
+    )?;
     common.note(format_args!("page: {}", address(&page)));
     Ok(exit::PASS)
 }

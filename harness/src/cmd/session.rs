@@ -14,10 +14,13 @@ use crate::worker::protocol::Catalog;
 pub(super) fn program() -> String {
     let exe = std::env::current_exe().unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
-    match exe.strip_prefix(&here) {
+    let shown = match exe.strip_prefix(&here) {
+        // With a slash, or a shell would look for it elsewhere.
+        Ok(below) if below.components().count() == 1 => format!("./{}", below.display()),
         Ok(below) => below.display().to_string(),
         Err(_) => exe.display().to_string(),
-    }
+    };
+    crate::plan::quoted(&shown)
 }
 
 /// The name of this program, without folders.
@@ -49,7 +52,8 @@ pub(super) struct Session<'a> {
     common: &'a Common,
     started: Instant,
     file: Option<Writer>,
-    stream: Option<Box<dyn std::io::Write>>,
+    /// Opened before anything runs, so that a place that cannot be written costs nobody a run.
+    printed: Box<dyn std::io::Write>,
     report: Report,
 }
 
@@ -66,9 +70,6 @@ impl<'a> Session<'a> {
                 Writer::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))
             })
             .transpose()?;
-        let stream = (common.format == Format::Json)
-            .then(|| common.sink())
-            .transpose()?;
         let report = Report {
             source: records.map_or_else(String::new, |p| p.display().to_string()),
             records: Vec::new(),
@@ -78,7 +79,7 @@ impl<'a> Session<'a> {
             common,
             started: Instant::now(),
             file,
-            stream,
+            printed: common.sink()?,
             report,
         };
         session.put(Record::Machine(machine::fingerprint(&program_name())))?;
@@ -96,12 +97,10 @@ impl<'a> Session<'a> {
             file.write(&record)
                 .map_err(|e| format!("cannot write {}: {e}", self.report.source))?;
         }
-        if let Some(stream) = &mut self.stream {
+        if self.common.format == Format::Json {
             let line = serde_json::to_string(&record)
                 .map_err(|e| format!("a record cannot be written: {e}"))?;
-            writeln!(stream, "{line}")
-                .and_then(|()| stream.flush())
-                .map_err(|e| format!("cannot write the records: {e}"))?;
+            self.print(&(line + "\n"))?;
         }
         self.report.records.push(record);
         Ok(())
@@ -114,10 +113,18 @@ impl<'a> Session<'a> {
             seconds: self.started.elapsed().as_secs_f64(),
             verdict,
         }))?;
-        if self.stream.is_none() {
-            self.common.show(&self.report)?;
+        if self.common.format == Format::Json {
+            return Ok(());
         }
-        Ok(())
+        self.print(&self.common.render(&self.report))
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), String> {
+        written(
+            self.printed
+                .write_all(text.as_bytes())
+                .and_then(|()| self.printed.flush()),
+        )
     }
 
     /// The same where the run failed: what was measured stays, and the error goes on.
@@ -146,21 +153,17 @@ impl Common {
     }
 
     pub(super) fn print(&self, text: &str) -> Result<(), String> {
-        let written = self.sink()?.write_all(text.as_bytes());
-        match written {
-            // Whoever reads our stdout has seen enough: `list | head`.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe && self.output.is_none() => Ok(()),
-            other => other.map_err(|e| format!("cannot write what was to be printed: {e}")),
-        }
+        written(self.sink()?.write_all(text.as_bytes()))
     }
 
-    pub(super) fn show(&self, report: &Report) -> Result<(), String> {
-        self.print(&match self.format {
+    /// A report in the form that was asked for.
+    pub(super) fn render(&self, report: &Report) -> String {
+        match self.format {
             Format::Text => pathproof_reports::text(report, self.color()),
             Format::Json => pathproof_reports::json(report),
             Format::Md => pathproof_reports::markdown(report),
             Format::Junit => pathproof_reports::junit(report),
-        })
+        }
     }
 
     pub(super) fn color(&self) -> bool {
@@ -180,6 +183,14 @@ impl Common {
         if !self.quiet {
             eprintln!("{text}");
         }
+    }
+}
+
+/// Whoever reads our stdout may have seen enough (`list | head`); every other failure to print is told.
+fn written(result: std::io::Result<()>) -> Result<(), String> {
+    match result {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| format!("cannot write what was to be printed: {e}")),
     }
 }
 

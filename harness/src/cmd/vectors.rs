@@ -9,6 +9,7 @@ use super::session::{Session, any, default_out, matches_nothing, program, select
 use super::{Common, Limits};
 use crate::case::{Case, Place, Source};
 use crate::ledger::exit;
+use crate::plan::quoted;
 use crate::vectors::{Known, read};
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request};
@@ -208,7 +209,11 @@ impl Judge<'_> {
             token: case
                 .token(&findings)
                 .map_err(|e| format!("cannot write to {}: {e}", findings.display()))?,
-            command: format!("{} vectors {} {name}", program(), self.file.display()),
+            command: format!(
+                "{} vectors {} {name}",
+                program(),
+                quoted(&self.file.display().to_string())
+            ),
         };
         Ok((row, Some(finding)))
     }

@@ -117,6 +117,9 @@ impl Death {
         if *signal == 0 {
             return Verdict::Crashed(self.how.clone());
         }
+        if *access == 3 {
+            return Verdict::Crashed(format!("{}, a stack overflow", self.how));
+        }
         let distance = |buffer: &std::ops::Range<usize>| {
             let outside = if *address < buffer.start {
                 buffer.start - address

@@ -120,7 +120,7 @@ pub(crate) fn serve(
         .iter()
         .map(|op| Plan::new(op, &settings, &data))
         .collect();
-    let mut bench = Bench::new(settings.seed, page);
+    let mut bench = Bench::new(page);
     while let Some(request) = receive(&mut from)? {
         let reply = match request {
             Request::Setup(_) => Err("set up twice".into()),
@@ -320,7 +320,7 @@ fn overread(page: &'static Page) -> Result<Reply, String> {
         warm: 0,
     };
     let prepared = Prepared::new(&operation, &case)?;
-    Ok(Reply::Verdict(Bench::new(0, page).run(
+    Ok(Reply::Verdict(Bench::new(page).run(
         &operation.paths[0],
         0,
         &prepared,
@@ -362,7 +362,9 @@ fn try_case(
         return Ok(Verdict::Unavailable(why.to_string()));
     }
     for number in 0..case.warm {
-        let _ = bench.run(path, subject, &prepare(&warming(case, &prepared, number))?);
+        let other = prepare(&warming(case, &prepared, number))?;
+        bench.load(&other, 0);
+        let _ = bench.call(path, subject, &other, 0);
     }
     Ok(match law {
         Some(law) if law < operation.laws.len() => {

@@ -37,20 +37,28 @@ mod imp {
         // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo_t, and for the signals that this handler is set for, the
         // address is the member in use (or zero).
         let address = unsafe { (*info).si_addr() } as u64;
-        page.fault(signal as u64, address, access(context));
+        page.fault(signal as u64, address, access(address, context));
     }
 
-    /// Whether the fault was a read (1) or a write (2): bit 1 of the page-fault error code, which x86-64 Linux hands on.
+    /// Whether the fault was a read (1) or a write (2): bit 1 of the page-fault error code, which x86-64 Linux hands on. Or (3)
+    /// one beside the stack pointer, which is how a stack overflows.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-    fn access(context: *mut c_void) -> u64 {
+    fn access(address: u64, context: *mut c_void) -> u64 {
+        use nix::libc::{REG_ERR, REG_RSP};
         // SAFETY: with SA_SIGINFO the third argument of a handler is the interrupted ucontext_t.
         let context = unsafe { &*context.cast::<nix::libc::ucontext_t>() };
-        let error = context.uc_mcontext.gregs[nix::libc::REG_ERR as usize];
-        if error & 2 == 0 { 1 } else { 2 }
+        let register = |number: c_int| context.uc_mcontext.gregs[number as usize] as u64;
+        if address.abs_diff(register(REG_RSP)) < 64 << 10 {
+            3
+        } else if register(REG_ERR) & 2 == 0 {
+            1
+        } else {
+            2
+        }
     }
 
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-    fn access(_: *mut c_void) -> u64 {
+    fn access(_: u64, _: *mut c_void) -> u64 {
         0
     }
 
@@ -61,12 +69,8 @@ mod imp {
         // On the alternate stack, which std gives every main thread, so that a stack overflow is noted too.
         let flags = SaFlags::SA_SIGINFO | SaFlags::SA_RESETHAND | SaFlags::SA_ONSTACK;
         let action = SigAction::new(SigHandler::SigAction(note), flags, SigSet::empty());
-        for signal in [
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGILL,
-            Signal::SIGFPE,
-        ] {
+        // Of other signals the address is an instruction's, which says nothing about a buffer.
+        for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
             // SAFETY: the handler only stores to atomics, which is safe in a signal handler.
             let _ = unsafe { sigaction(signal, &action) };
         }

@@ -3,10 +3,10 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 
-use super::{by_operation, other_figures, remark, value_of};
-use crate::number::grouped;
+use super::{CASES, by_operation, other_figures, palette, remark, value_of};
+use crate::number::{grouped, measured};
 use crate::plain::{block, one_line};
-use crate::record::Finding;
+use crate::record::{Figure, Finding};
 use crate::{Outcome, Report, State};
 
 /// Where the last column, free text, is wrapped.
@@ -24,6 +24,11 @@ pub fn text(report: &Report, color: bool) -> String {
     if report.paths().next().is_some() {
         out += &ledger(report, color);
         out.push('\n');
+        let checks = checks(report);
+        if !checks.is_empty() {
+            out += &checks;
+            out.push('\n');
+        }
     }
     let figures = other_figures(report);
     if !figures.is_empty() {
@@ -109,6 +114,48 @@ fn ledger(report: &Report, color: bool) -> String {
         .lines()
         .map(|line| paint(line).unwrap_or_else(|| format!("{line}\n")))
         .collect()
+}
+
+/// For each operation, how many cases of each kind of check its paths have been through: one number where it is the same for
+/// all that ran, else the least and the most.
+fn checks(report: &Report) -> String {
+    let mut out = String::new();
+    for (operation, rows) in by_operation(report) {
+        let ran = |figure: &&Figure| {
+            rows.iter()
+                .any(|row| !row.peer && row.cases > 0 && row.name() == figure.name())
+        };
+        let mut kinds: Vec<(&str, f64, f64)> = Vec::new();
+        for figure in report.figures().filter(|figure| figure.quantity == CASES) {
+            let (Some(kind), Some(value), true) = (&figure.split, figure.value, ran(&figure))
+            else {
+                continue;
+            };
+            match kinds.iter_mut().find(|(known, ..)| known == kind) {
+                Some((_, least, most)) => (*least, *most) = (least.min(value), most.max(value)),
+                None => kinds.push((kind, value, value)),
+            }
+        }
+        kinds.sort_by_key(|(kind, ..)| palette::rank(kind));
+        let shown = |(kind, least, most): &(&str, f64, f64)| {
+            let (least, most) = (measured(*least, ','), measured(*most, ','));
+            let range = if least == most {
+                least
+            } else {
+                format!("{least} to {most}")
+            };
+            format!("{range} {}", one_line(kind))
+        };
+        if !kinds.is_empty() {
+            let kinds: Vec<_> = kinds.iter().map(shown).collect();
+            out += &format!(
+                "{}, cases of each path: {}\n",
+                one_line(operation),
+                kinds.join(", ")
+            );
+        }
+    }
+    out
 }
 
 fn of_finding(finding: &Finding, color: bool) -> String {

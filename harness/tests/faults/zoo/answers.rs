@@ -25,7 +25,12 @@ pub(super) fn wrong_table(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 /// One byte value in one lane of a block.
 pub(super) fn wrong_lane(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
-    for (at, _) in i.bytes().iter().enumerate().filter(|(at, byte)| at % BLOCK == 11 && **byte == 0xa7) {
+    for (at, _) in i
+        .bytes()
+        .iter()
+        .enumerate()
+        .filter(|(at, byte)| at % BLOCK == 11 && **byte == 0xa7)
+    {
         out[2 * at] = b'8';
     }
     Ok(len)
@@ -34,7 +39,11 @@ pub(super) fn wrong_lane(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 /// The right bytes, and one fewer of them than there are.
 pub(super) fn too_short(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
-    Ok(if len > 0 && len % (2 * BLOCK) == 0 { len - 1 } else { len })
+    Ok(if len > 0 && len % (2 * BLOCK) == 0 {
+        len - 1
+    } else {
+        len
+    })
 }
 
 /// The right bytes, and the claim of one more than the buffer has.
@@ -46,7 +55,10 @@ pub(super) fn too_long(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 pub(super) fn ors_into_output(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let stale = out.to_vec();
     let len = encode(i.bytes(), out);
-    out.iter_mut().zip(&stale).take(len).for_each(|(new, old)| *new |= old);
+    out.iter_mut()
+        .zip(&stale)
+        .take(len)
+        .for_each(|(new, old)| *new |= old);
     Ok(len)
 }
 
@@ -107,10 +119,25 @@ pub(super) fn wrong_when_longer(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize>
 }
 
 /// Every seventh call is wrong.
-pub(super) fn counts_calls(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
+pub(super) fn counts_to_7(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
+    wrong_every(7, &CALLS, i, out)
+}
+
+/// Every 1009th call is wrong: more calls than a token can ask for.
+pub(super) fn counts_to_1009(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    wrong_every(1009, &CALLS, i, out)
+}
+
+fn wrong_every(
+    period: u64,
+    calls: &AtomicU64,
+    i: &Input<'_>,
+    out: &mut [u8],
+) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
-    if CALLS.fetch_add(1, Relaxed) % 7 == 6 && len > 0 {
+    if (calls.fetch_add(1, Relaxed) + 1).is_multiple_of(period) && len > 0 {
         out[len - 1] ^= 1;
     }
     Ok(len)

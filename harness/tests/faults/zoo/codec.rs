@@ -15,7 +15,12 @@ pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> usize {
 }
 
 pub(super) fn encode_with(digits: &[u8; 16], bytes: &[u8], out: &mut [u8]) -> usize {
-    let pair = |byte: u8| [digits[usize::from(byte & 15)], digits[usize::from(byte >> 4)]];
+    let pair = |byte: u8| {
+        [
+            digits[usize::from(byte & 15)],
+            digits[usize::from(byte >> 4)],
+        ]
+    };
     let (blocks, tail) = bytes.as_chunks::<BLOCK>();
     for (number, block) in blocks.iter().enumerate() {
         let to = &mut out[2 * BLOCK * number..][..2 * BLOCK];
@@ -76,7 +81,9 @@ pub(super) mod reference {
     pub(in super::super) fn encode(bytes: &[u8]) -> Vec<u8> {
         let mut text = String::new();
         for byte in bytes {
-            text.extend([byte % 16, byte / 16].map(|n| char::from_digit(n.into(), 16).unwrap_or('?')));
+            text.extend(
+                [byte % 16, byte / 16].map(|n| char::from_digit(n.into(), 16).unwrap_or('?')),
+            );
         }
         text.into_bytes()
     }
@@ -88,7 +95,9 @@ pub(super) mod reference {
         }
         let mut bytes = vec![0; text.len() / 2];
         for (at, &byte) in text.iter().enumerate() {
-            let digit = char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+            let digit = char::from(byte)
+                .to_digit(16)
+                .filter(|_| !byte.is_ascii_uppercase());
             let digit = digit.ok_or_else(|| Failure::at("bad_digit", at))?;
             bytes[at / 2] += (digit as u8) << (at % 2 * 4);
         }

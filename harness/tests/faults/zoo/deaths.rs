@@ -29,7 +29,11 @@ pub(super) fn exits(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 
 pub(super) fn overflows(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     fn deeper(depth: u64) -> u64 {
-        if black_box(depth) == u64::MAX { 0 } else { black_box(deeper(depth + 1)) + 1 }
+        if black_box(depth) == u64::MAX {
+            0
+        } else {
+            black_box(deeper(depth + 1)) + 1
+        }
     }
     if i.bytes().len() == 43 {
         deeper(0);

@@ -59,11 +59,9 @@ pub(crate) fn zoo() -> Vec<Operation> {
         peers(),
         chatty(),
         slow(),
-        reference_that(
-            "reference_panics",
-            || panic!("the reference has a hole"),
-        ),
+        reference_that("reference_panics", || panic!("the reference has a hole")),
         reference_that("reference_aborts", || std::process::abort()),
+        Operation::new("no_capacity", |i| Ok(reference::encode(i.bytes()))).path(scalar_fills()),
     ]
 }
 
@@ -87,7 +85,8 @@ fn encoder(name: &'static str) -> Operation {
 
 /// Nothing is wrong here, and two paths are not there.
 fn healthy() -> Operation {
-    let absent = |isa| CodePath::absent(isa, "fills", Reason::NotBuilt("the zoo keeps none".into()));
+    let absent =
+        |isa| CodePath::absent(isa, "fills", Reason::NotBuilt("the zoo keeps none".into()));
     encoder("healthy").paths([absent("avx512"), absent("neon")])
 }
 
@@ -148,7 +147,8 @@ fn stuck() -> Operation {
 
 fn state() -> Operation {
     encoder("state").paths([
-        CodePath::fills("counts-calls", answers::counts_calls),
+        CodePath::fills("counts-to-7", answers::counts_to_7),
+        CodePath::fills("counts-to-1009", answers::counts_to_1009),
         CodePath::fills("remembers", answers::remembers),
     ])
 }
@@ -186,43 +186,60 @@ fn rows() -> Operation {
 
 /// Every byte rotated left by `k` bits, plus 1 after each of the `levels` that it reaches.
 fn rotate() -> Operation {
-    let rotated = |i: &Input<'_>, k: u64| -> Vec<u8> { i.bytes().iter().map(|b| b.rotate_left(k as u32)).collect() };
+    let rotated = |i: &Input<'_>, k: u64| -> Vec<u8> {
+        i.bytes().iter().map(|b| b.rotate_left(k as u32)).collect()
+    };
     Operation::new("rotate", |i| {
         let k = i.get("k");
-        Ok(i.bytes().iter().map(|&b| b << k | ((u16::from(b) >> (8 - k)) as u8)).collect::<Vec<u8>>())
+        Ok(i.bytes()
+            .iter()
+            .map(|&b| b << k | ((u16::from(b) >> (8 - k)) as u8))
+            .collect::<Vec<u8>>())
     })
     .param("k", &[&[1], &[3], &[5], &[7]])
     .paths([
         CodePath::returns("scalar", move |i| Ok(rotated(i, i.get("k")))),
-        CodePath::returns("wrong-for-5", move |i| Ok(rotated(i, if i.get("k") == 5 { 4 } else { i.get("k") }))),
+        CodePath::returns("wrong-for-5", move |i| {
+            Ok(rotated(i, if i.get("k") == 5 { 4 } else { i.get("k") }))
+        }),
     ])
 }
 
 /// Where the needle, some four bytes from the middle, first stands in the haystack.
 fn find() -> Operation {
-    Operation::new("find", |i| Ok((0..=i.bytes().len()).find(|&at| i.bytes()[at..].starts_with(i.part(1)))))
-        .part(|plain, _| plain[plain.len() / 2..].iter().take(4).copied().collect())
-        .paths([
-            CodePath::returns("scalar", |i| Ok(found(i, |window, needle| window == needle))),
-            // The candidates of a search by first and last byte, never looked at again.
-            CodePath::returns("trusts-two-bytes", |i| {
-                let ends = |bytes: &[u8]| (bytes.first().copied(), bytes.last().copied());
-                Ok(found(i, |window, needle| ends(window) == ends(needle)))
-            }),
-            CodePath::returns("reads-after-needle", memory::reads_after_needle),
-        ])
+    Operation::new("find", |i| {
+        Ok((0..=i.bytes().len()).find(|&at| i.bytes()[at..].starts_with(i.part(1))))
+    })
+    .part(|plain, _| plain[plain.len() / 2..].iter().take(4).copied().collect())
+    .paths([
+        CodePath::returns("scalar", |i| {
+            Ok(found(i, |window, needle| window == needle))
+        }),
+        // The candidates of a search by first and last byte, never looked at again.
+        CodePath::returns("trusts-two-bytes", |i| {
+            let ends = |bytes: &[u8]| (bytes.first().copied(), bytes.last().copied());
+            Ok(found(i, |window, needle| ends(window) == ends(needle)))
+        }),
+        CodePath::returns("reads-after-needle", memory::reads_after_needle),
+    ])
 }
 
 fn found(i: &Input<'_>, is: impl Fn(&[u8], &[u8]) -> bool) -> Option<usize> {
     match i.part(1) {
         [] => Some(0),
-        needle => i.bytes().windows(needle.len()).position(|window| is(window, needle)),
+        needle => i
+            .bytes()
+            .windows(needle.len())
+            .position(|window| is(window, needle)),
     }
 }
 
 /// Gives 12 and 13 the same digit; the paths of `broken_law` do too, so that all of them agree with their reference.
 fn reference_of_law_breakers(bytes: &[u8]) -> Vec<u8> {
-    reference::encode(bytes).into_iter().map(|digit| if digit == b'd' { b'c' } else { digit }).collect()
+    reference::encode(bytes)
+        .into_iter()
+        .map(|digit| if digit == b'd' { b'c' } else { digit })
+        .collect()
 }
 
 /// An operation whose paths do what its reference does, right or wrong, and the law that tells which.
@@ -241,10 +258,15 @@ fn law(name: &'static str, both: &'static dyn Fn(&[u8]) -> Vec<u8>) -> Operation
 
 fn comes_back(i: &Input<'_>, call: &CallPath<'_>) -> Result<(), String> {
     let text = call(i).map_err(|refusal| format!("encode refuses: {refusal}"))?;
-    let back = reference::decode(&text).map_err(|refusal| format!("decode refuses its text: {refusal}"))?;
+    let back = reference::decode(&text)
+        .map_err(|refusal| format!("decode refuses its text: {refusal}"))?;
     match back.iter().zip(i.bytes()).position(|(a, b)| a != b) {
         None => Ok(()),
-        Some(at) => Err(format!("byte {at} comes back as {:#04x}, and was {:#04x}", back[at], i.bytes()[at])),
+        Some(at) => Err(format!(
+            "byte {at} comes back as {:#04x}, and was {:#04x}",
+            back[at],
+            i.bytes()[at]
+        )),
     }
 }
 
@@ -255,7 +277,9 @@ fn peers() -> Operation {
         Peer::new(path, inverted, |i| Ok(reference::encode(i.bytes())))
     };
     encoder("peers")
-        .peer(peer(CodePath::fills("good-peer", |i, out| Ok(encode(i.bytes(), out)))))
+        .peer(peer(CodePath::fills("good-peer", |i, out| {
+            Ok(encode(i.bytes(), out))
+        })))
         .peer(peer(CodePath::fills("wrong-peer", answers::wrong_tail)))
 }
 

@@ -142,6 +142,12 @@ impl Prepared {
         mix(&[number(self.input), number(self.output)])
     }
 
+    /// The bytes that a `fills` path is handed.
+    #[cfg(feature = "cli")]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How often a case is run: twice between margins, whose poison then differs in every bit.
     pub(crate) fn runs(&self) -> usize {
         if matches!(

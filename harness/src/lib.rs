@@ -39,6 +39,8 @@ mod shrink;
 #[cfg(feature = "cli")]
 mod suite;
 #[cfg(feature = "cli")]
+mod time;
+#[cfg(feature = "cli")]
 mod vectors;
 mod verdict;
 #[cfg(feature = "cli")]

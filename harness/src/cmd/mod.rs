@@ -5,6 +5,7 @@ mod list;
 mod replay;
 mod report;
 mod session;
+mod time;
 mod vectors;
 mod verify;
 
@@ -110,6 +111,24 @@ enum Verb {
         file: PathBuf,
         /// Which paths; all by default.
         filter: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Times of the selected paths, their peers and their scalar siblings, after each has agreed on the very input.
+    Time {
+        /// Which paths; all by default.
+        filter: Option<String>,
+        /// Plain bytes a call.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "BYTES,…",
+            env = "PATHPROOF_SIZES"
+        )]
+        sizes: Vec<usize>,
+        /// What inputs and placements are drawn from.
+        #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
+        seed: u64,
         #[command(flatten)]
         limits: Limits,
     },
@@ -286,6 +305,19 @@ fn dispatch(cli: &Cli) -> Result<u8, String> {
             filter,
             limits,
         }) => vectors::vectors(common, &launch, file, filter.as_deref(), limits),
+        Some(Verb::Time {
+            filter,
+            sizes,
+            seed,
+            limits,
+        }) => {
+            let sizes = if sizes.is_empty() {
+                &time::SIZES[..]
+            } else {
+                sizes
+            };
+            time::time(common, &launch, filter.as_deref(), sizes, *seed, limits)
+        }
         Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
     }
 }

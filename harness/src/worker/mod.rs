@@ -238,7 +238,9 @@ impl Host {
             .arg(self.file.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(Stdio::piped())
+            // Where criterion would keep files; without it, it asks cargo.
+            .env("CRITERION_HOME", std::env::temp_dir());
         let mut child = command
             .spawn()
             .map_err(|e| format!("cannot start a worker ({:?}): {e}", command.get_program()))?;

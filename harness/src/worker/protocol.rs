@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::case::Case;
 use crate::operation::Failure;
 use crate::plan::{Check, Settings};
+use crate::time::{Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
 /// Grows with every change of the frames; parent and worker must have the same.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// No frame is longer; a length beyond it means that something else is talking.
 const LONGEST: u32 = 256 << 20;
 
@@ -43,6 +44,13 @@ pub(crate) enum Request {
     },
     /// What the reference says of a case; answered by `Answer`.
     Reference { operation: usize, case: Case },
+    /// Measure subjects on so many plain bytes; answered by `Times`.
+    Time {
+        operation: usize,
+        subjects: Vec<usize>,
+        size: usize,
+        pace: Pace,
+    },
     /// Answered by `Pong`.
     Ping,
     /// Read one byte beyond an input, for `doctor`; answered by nothing but a death.
@@ -79,6 +87,7 @@ pub(crate) enum Reply {
     },
     Verdict(Verdict),
     Answer(Answered),
+    Times(Times),
     Pong,
     /// The client's own part (reference, input maker, law) failed, or the request made no sense.
     Broken(String),

@@ -13,6 +13,7 @@ use crate::check::{Bench, Prepared, Subject, message};
 use crate::operation::{CodePath, Operation, Params};
 use crate::page::Page;
 use crate::plan::{Check, Plan, Settings};
+use crate::time::time;
 use crate::verdict::{Verdict, compare};
 
 /// How many findings of one subject a span tells in full.
@@ -142,6 +143,20 @@ pub(crate) fn serve(
                 };
                 span.run(&mut bench, page, &settings, &mut found)
             }
+            Request::Time {
+                operation,
+                subjects,
+                size,
+                pace,
+            } => time(
+                &operations[operation],
+                &subjects,
+                size,
+                settings.seed,
+                pace,
+                page,
+            )
+            .map(Reply::Times),
             Request::Ping => Ok(Reply::Pong),
             Request::Overread => overread(page),
             Request::Describe {

@@ -130,12 +130,7 @@ pub(super) fn counts_to_1009(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     wrong_every(1009, &CALLS, i, out)
 }
 
-fn wrong_every(
-    period: u64,
-    calls: &AtomicU64,
-    i: &Input<'_>,
-    out: &mut [u8],
-) -> Outcome<usize> {
+fn wrong_every(period: u64, calls: &AtomicU64, i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
     if (calls.fetch_add(1, Relaxed) + 1).is_multiple_of(period) && len > 0 {
         out[len - 1] ^= 1;

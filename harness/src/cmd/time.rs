@@ -1,0 +1,389 @@
+//! `time`: how fast each path is, beside its peers and against what the memory system allows.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pathproof_reports::{Figure, Finding, PathRow, Record, State};
+
+use super::session::{Session, any, matches_nothing, program, select};
+use super::{Common, Limits};
+use crate::ledger::exit;
+use crate::plan::Settings;
+use crate::time::{Nanos, Pace, Timed, Times};
+use crate::verdict::{Verdict, side_by_side};
+use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request};
+use crate::worker::{Host, Launch, Stop};
+
+/// Plain bytes a call: common widths of embeddings, a page, and what fits each level of a cache and none.
+pub(super) const SIZES: [usize; 8] = [64, 384, 768, 1536, 4096, 64 << 10, 1 << 20, 64 << 20];
+const FULL: Pace = Pace {
+    placements: 3,
+    rounds: 4,
+    slice: 100,
+    criterion: Some((50, 150)),
+};
+/// What `run` measures, to be done in seconds.
+const SHORT_SIZES: [usize; 2] = [384, 4096];
+const SHORT: Pace = Pace {
+    placements: 2,
+    rounds: 2,
+    slice: 50,
+    criterion: Some((10, 30)),
+};
+/// The name of the peer that only reads and writes: what the memory system allows.
+const ROOFLINE: &str = "roofline";
+/// A worker may be this long in one measurement without a sign of life.
+const PATIENCE: u64 = 120_000;
+
+/// The verb: every selected path, its peers and its scalar sibling, at every size.
+pub(super) fn time(
+    common: &Common,
+    launch: &Launch,
+    filter: Option<&str>,
+    sizes: &[usize],
+    seed: u64,
+    limits: &Limits,
+) -> Result<u8, String> {
+    let settings = Settings {
+        seed,
+        timeout: PATIENCE,
+        ..limits.settings()?
+    };
+    let mut host = Host::new(launch, &settings)?;
+    let catalog = host.catalog()?;
+    let selected = select(&catalog, filter)?;
+    if !any(&selected) {
+        eprintln!("error: {}", matches_nothing(&catalog, filter));
+        return Ok(exit::NOTHING);
+    }
+    let mut session = Session::begin(common, "time", seed, None)?;
+    common.note(format_args!("seed {seed}"));
+    let measured = measure(
+        common,
+        &mut host,
+        &catalog,
+        &selected,
+        sizes,
+        FULL,
+        &mut session,
+    );
+    let findings = measured.map_err(|why| session.fail(why))?;
+    let (code, sentence) = match findings {
+        0 => (
+            exit::PASS,
+            "every path and peer agreed with its reference before it was timed".to_string(),
+        ),
+        n => (
+            exit::FINDING,
+            format!(
+                "{n} path(s) or peer(s) did not agree with their reference, and were not timed"
+            ),
+        ),
+    };
+    session.end(code, sentence)?;
+    Ok(code)
+}
+
+/// The short measurement of the main job.
+pub(super) fn short(
+    common: &Common,
+    host: &mut Host,
+    catalog: &Catalog,
+    selected: &[Vec<bool>],
+    session: &mut Session<'_>,
+) -> Result<usize, String> {
+    measure(
+        common,
+        host,
+        catalog,
+        selected,
+        &SHORT_SIZES,
+        SHORT,
+        session,
+    )
+}
+
+/// Measures and records; how many subjects did not agree.
+fn measure(
+    common: &Common,
+    host: &mut Host,
+    catalog: &Catalog,
+    selected: &[Vec<bool>],
+    sizes: &[usize],
+    pace: Pace,
+    session: &mut Session<'_>,
+) -> Result<usize, String> {
+    let chosen = || {
+        catalog
+            .operations
+            .iter()
+            .enumerate()
+            .filter(|(o, _)| selected[*o].contains(&true))
+    };
+    let target = if common.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(Some((chosen().count() * sizes.len()) as u64), target);
+    let style = ProgressStyle::with_template(
+        "timing {wide_bar} {pos} of {len} sizes, {eta} left; now: {msg}",
+    );
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut findings = 0;
+    for (operation, entry) in chosen() {
+        // Ratios need their bases, whatever was selected.
+        let base = |s: &usize| {
+            selected[operation][*s] || entry.subjects[*s].peer || entry.subjects[*s].isa == "scalar"
+        };
+        let subjects: Vec<usize> = (0..entry.subjects.len()).filter(base).collect();
+        let mut rows: Vec<PathRow> = subjects.iter().map(|s| row(entry, *s)).collect();
+        for &size in sizes {
+            bar.set_message(format!("{}, {size} bytes", entry.name));
+            let request = Request::Time {
+                operation,
+                subjects: subjects.clone(),
+                size,
+                pace,
+            };
+            let times = match host.ask(&request, &mut |_, _, _| {}) {
+                Ok(Reply::Times(times)) => times,
+                Ok(other) => return Err(format!("a worker replied {other:?} to a measurement")),
+                Err(Stop::Broken(why)) => return Err(why),
+                Err(Stop::Death(death)) => {
+                    let path = entry.path_name(death.at.subject);
+                    return Err(format!(
+                        "{path} at {size} bytes: {}; `verify {path}` finds the case",
+                        death.verdict()
+                    ));
+                }
+            };
+            for record in (Table {
+                entry,
+                subjects: &subjects,
+                size,
+                times: &times,
+            })
+            .records()
+            {
+                session.put(record)?;
+            }
+            for (row, timed) in rows.iter_mut().zip(&times.subjects) {
+                match timed {
+                    Timed::Placements(_) if row.state != State::Failed => {
+                        row.cases += u64::from(pace.placements);
+                        row.state = State::Verified;
+                    }
+                    Timed::Finding(_) => row.state = State::Failed,
+                    _ => {}
+                }
+            }
+            bar.inc(1);
+        }
+        findings += rows.iter().filter(|row| row.state == State::Failed).count();
+        for row in rows {
+            session.put(Record::Path(row))?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(findings)
+}
+
+fn row(entry: &OperationEntry, subject: usize) -> PathRow {
+    let its = &entry.subjects[subject];
+    PathRow {
+        operation: entry.name.clone(),
+        isa: its.isa.clone(),
+        delivery: its.delivery.clone(),
+        state: if its.unavailable.is_some() {
+            State::Unavailable
+        } else {
+            State::NotExecuted
+        },
+        cases: 0,
+        reason: its.unavailable.clone(),
+        errors: None,
+        receipt: None,
+        peer: its.peer,
+    }
+}
+
+/// The times of an operation at one size, and what follows from them.
+struct Table<'a> {
+    entry: &'a OperationEntry,
+    subjects: &'a [usize],
+    size: usize,
+    times: &'a Times,
+}
+
+impl Table<'_> {
+    fn records(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (i, timed) in self.times.subjects.iter().enumerate() {
+            match timed {
+                Timed::Not(why) => {
+                    records.push(self.figure(i, "throughput", "GB/s", Err(why.clone())))
+                }
+                Timed::Finding(verdict) => {
+                    records.push(self.figure(
+                        i,
+                        "throughput",
+                        "GB/s",
+                        Err(format!("not timed: {verdict}")),
+                    ));
+                    records.push(Record::Finding(self.finding(i, verdict)));
+                }
+                Timed::Placements(placements) => records.extend(self.of(i, placements)),
+            }
+        }
+        records
+    }
+
+    fn of(&self, i: usize, placements: &[Nanos]) -> Vec<Record> {
+        let gigabytes =
+            |nanos: &Nanos| self.times.work as f64 / nanos.criterion.unwrap_or(nanos.turns);
+        let mut speeds: Vec<f64> = placements.iter().map(gigabytes).collect();
+        speeds.sort_by(f64::total_cmp);
+        let throughput = [
+            ("throughput", median(&speeds)),
+            ("throughput least", speeds.first().copied()),
+            ("throughput most", speeds.last().copied()),
+        ];
+        let throughput = throughput.map(|(quantity, value)| {
+            self.figure(
+                i,
+                quantity,
+                "GB/s",
+                value.ok_or_else(|| "no placement".into()),
+            )
+        });
+        let mut records = Vec::from(throughput);
+        let its = &self.entry.subjects[self.subjects[i]];
+        let same = |isa: &str, delivery: &str| {
+            self.find(|s| !s.peer && s.isa == isa && s.delivery == delivery)
+        };
+        if !its.peer {
+            let scalar = same("scalar", &its.delivery).or_else(|| same("scalar", "fills"));
+            records.extend(self.ratio(i, "speed against scalar", "x".into(), scalar));
+            if let Some(best) = self.best_peer() {
+                let unit = format!("x {}", self.entry.subjects[self.subjects[best]].isa);
+                records.extend(self.ratio(i, "speed against the best peer", unit, Some(best)));
+            }
+            records.extend(self.ratio(
+                i,
+                "speed against roofline",
+                "x".into(),
+                self.find(|s| s.peer && s.isa == ROOFLINE),
+            ));
+        }
+        if its.delivery != "fills"
+            && let Some(fills) = same(&its.isa, "fills")
+            && let Some(ratio) = self.speed(fills, i)
+        {
+            let quantity = format!("{} against fills", its.delivery);
+            records.push(self.figure(i, &quantity, "x the time", Ok(ratio)));
+        }
+        records
+    }
+
+    fn find(&self, is: impl Fn(&crate::worker::protocol::SubjectEntry) -> bool) -> Option<usize> {
+        self.subjects
+            .iter()
+            .position(|s| is(&self.entry.subjects[*s]))
+    }
+
+    /// The fastest peer that does the work.
+    fn best_peer(&self) -> Option<usize> {
+        let peers = (0..self.subjects.len()).filter(|i| {
+            let its = &self.entry.subjects[self.subjects[*i]];
+            its.peer && its.isa != ROOFLINE
+        });
+        let time = |i: &usize| match &self.times.subjects[*i] {
+            Timed::Placements(placements) => {
+                median(&placements.iter().map(|n| n.turns).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        peers
+            .filter_map(|i| Some((i, time(&i)?)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(i, _)| i)
+    }
+
+    /// How many times as fast `i` is as `base`: per placement from slices that took turns, the median over placements.
+    fn speed(&self, i: usize, base: usize) -> Option<f64> {
+        let (Timed::Placements(its), Timed::Placements(bases)) =
+            (&self.times.subjects[i], &self.times.subjects[base])
+        else {
+            return None;
+        };
+        let mut ratios: Vec<f64> = its
+            .iter()
+            .zip(bases)
+            .map(|(its, base)| base.turns / its.turns)
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        median(&ratios)
+    }
+
+    fn ratio(&self, i: usize, quantity: &str, unit: String, base: Option<usize>) -> Option<Record> {
+        let base = base.filter(|base| *base != i)?;
+        Some(self.figure(i, quantity, &unit, Ok(self.speed(i, base)?)))
+    }
+
+    fn figure(&self, i: usize, quantity: &str, unit: &str, value: Result<f64, String>) -> Record {
+        let its = &self.entry.subjects[self.subjects[i]];
+        let (value, reason) =
+            value.map_or_else(|why| (None, Some(why)), |value| (Some(value), None));
+        Record::Figure(Figure {
+            operation: self.entry.name.clone(),
+            isa: its.isa.clone(),
+            delivery: its.delivery.clone(),
+            quantity: quantity.into(),
+            split: Some(self.size.to_string()),
+            value,
+            unit: unit.into(),
+            reason,
+        })
+    }
+
+    fn finding(&self, i: usize, verdict: &Verdict) -> Finding {
+        let subject = self.subjects[i];
+        let its = &self.entry.subjects[subject];
+        let path = self.entry.path_name(subject);
+        Finding {
+            operation: self.entry.name.clone(),
+            isa: its.isa.clone(),
+            delivery: its.delivery.clone(),
+            verdict: verdict.kind().into(),
+            detail: format!(
+                "{verdict} (on the input to be timed, {} plain bytes)",
+                self.size
+            ),
+            dump: side_by_side(verdict),
+            token: String::new(),
+            command: format!("{} time {path} --sizes {}", program(), self.size),
+        }
+    }
+}
+
+/// The middle of sorted values.
+fn median(sorted: &[f64]) -> Option<f64> {
+    let mut sorted = sorted.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (
+        sorted.get(sorted.len().checked_sub(1)? / 2)?,
+        sorted.get(sorted.len() / 2)?,
+    );
+    Some((low + high) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+    }
+}

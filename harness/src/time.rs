@@ -1,0 +1,313 @@
+//! Times of paths and peers, measured in a worker: slices that take turns, for ratios; criterion, for figures by themselves.
+//!
+//! Nothing is timed before it has agreed with its reference on that very input, in that very place.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::Rng as _;
+use serde::{Deserialize, Serialize};
+
+use crate::arena::Buffer;
+use crate::case::{Case, Place, Shape, Source, mix, rng};
+use crate::check::{Prepared, Subject};
+use crate::operation::{Call, CodePath, Input, Operation};
+use crate::page::Page;
+use crate::params;
+use crate::verdict::{Verdict, compare};
+
+/// The least time that one reading of the clock covers, so that the reading itself is noise.
+const BATCH: Duration = Duration::from_micros(5);
+/// Buffers are placed at random multiples of 64 below this, which covers every page offset and more than one page colour.
+const SPREAD: usize = 256 << 10;
+/// The quantile of a subject's batches that stands for it: low, since whatever else the machine does only adds.
+const QUANTILE: f64 = 0.1;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Pace {
+    /// Fresh buffers, each in pages of its own.
+    pub(crate) placements: u32,
+    /// Turns of every subject in a placement, there and back.
+    pub(crate) rounds: u32,
+    /// Microseconds of a turn.
+    pub(crate) slice: u64,
+    /// Milliseconds of criterion's warm-up and measurement, for each subject and placement; none without.
+    pub(crate) criterion: Option<(u64, u64)>,
+}
+
+/// What one subject took.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Timed {
+    /// One entry per placement.
+    Placements(Vec<Nanos>),
+    /// It did not agree on this input, so it was not measured.
+    Finding(Verdict),
+    /// It cannot be measured, and why.
+    Not(String),
+}
+
+/// Nanoseconds a call, in one placement.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Nanos {
+    /// The low quantile of its batches in slices that took turns with the other subjects'.
+    pub(crate) turns: f64,
+    /// Criterion's median.
+    pub(crate) criterion: Option<f64>,
+}
+
+/// The times of the subjects of an operation at one size, and the bytes of work that they do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) work: usize,
+    /// For each subject that was asked for.
+    pub(crate) subjects: Vec<Timed>,
+}
+
+/// One subject in its place, ready to be called.
+struct Ready<'a> {
+    number: usize,
+    path: &'a CodePath,
+    prepared: Prepared,
+    input: Vec<Buffer>,
+    output: Buffer,
+    batches: Vec<f64>,
+}
+
+/// Measures the subjects `wanted` on `size` plain bytes.
+///
+/// # Errors
+/// The reference of the operation or of a peer failed, or criterion did.
+pub(crate) fn time(
+    operation: &Operation,
+    wanted: &[usize],
+    size: usize,
+    seed: u64,
+    pace: Pace,
+    page: &Page,
+) -> Result<Times, String> {
+    let subjects = operation.subjects();
+    let params = params::swept(operation).remove(0);
+    let source = Source::Seeded {
+        seed: mix(&[seed, size as u64]) >> 16,
+        len: size,
+        shape: Shape::Random,
+    };
+    let case = Case {
+        operation: operation.name.to_string(),
+        source,
+        params,
+        input: Place::At(0),
+        output: Place::At(0),
+        warm: 0,
+    };
+    page.preparing(0);
+    let own = Prepared::new(operation, &case)?;
+    let slices: Vec<&[u8]> = own.parts.iter().map(Vec::as_slice).collect();
+    let work = (operation.work)(&Input::new(&slices, &own.params));
+
+    let mut timed: Vec<Timed> = vec![Timed::Placements(Vec::new()); wanted.len()];
+    let mut draw = rng(mix(&[seed, size as u64, 1]));
+    for _ in 0..pace.placements {
+        let mut ready = Vec::new();
+        for (number, subject) in wanted.iter().enumerate() {
+            page.preparing(0);
+            let path = subjects[*subject].path();
+            let Timed::Placements(_) = timed[number] else {
+                continue;
+            };
+            if let Some(why) = &path.unavailable {
+                timed[number] = Timed::Not(why.to_string());
+                continue;
+            }
+            if matches!(path.call, Call::InPlace(_)) {
+                timed[number] = Timed::Not(
+                    "an in-place call uses its input up, so that it cannot be repeated on it"
+                        .into(),
+                );
+                continue;
+            }
+            let prepared = match &subjects[*subject] {
+                Subject::Peer(peer) => own.for_peer(peer)?,
+                Subject::Path(_) => Prepared::new(operation, &case)?,
+            };
+            let mut offset = || (draw.next_u64() as usize % SPREAD) & !63;
+            let mut place = |bytes: &Vec<u8>| {
+                let mut buffer = Buffer::at_offset(bytes.len(), offset());
+                buffer.bytes_mut().copy_from_slice(bytes);
+                buffer
+            };
+            let input = prepared.parts.iter().map(&mut place).collect();
+            let output = Buffer::at_offset(prepared.capacity(), offset());
+            let mut subject = Ready {
+                number,
+                path,
+                prepared,
+                input,
+                output,
+                batches: Vec::new(),
+            };
+            page.calling(wanted[subject.number]);
+            if let Err(verdict) = subject.check() {
+                timed[number] = Timed::Finding(verdict);
+                continue;
+            }
+            ready.push(subject);
+        }
+        take_turns(&mut ready, pace, &mut draw, page, wanted);
+        for subject in &mut ready {
+            page.calling(wanted[subject.number]);
+            let criterion = pace
+                .criterion
+                .map(|pace| by_criterion(subject, pace))
+                .transpose()?;
+            let turns = quantile(&mut subject.batches, QUANTILE);
+            if let Timed::Placements(placements) = &mut timed[subject.number] {
+                placements.push(Nanos { turns, criterion });
+            }
+        }
+    }
+    page.idle();
+    Ok(Times {
+        work,
+        subjects: timed,
+    })
+}
+
+/// Slices in turn: in a drawn order and then back, so that no subject is always the one after another.
+fn take_turns(
+    ready: &mut [Ready<'_>],
+    pace: Pace,
+    draw: &mut proptest::test_runner::TestRng,
+    page: &Page,
+    wanted: &[usize],
+) {
+    let slice = Duration::from_micros(pace.slice);
+    let calls: Vec<u64> = ready.iter_mut().map(Ready::calls_a_batch).collect();
+    let mut order: Vec<usize> = (0..ready.len()).collect();
+    for _ in 0..pace.rounds {
+        for i in (1..order.len()).rev() {
+            order.swap(i, (draw.next_u64() % (i as u64 + 1)) as usize);
+        }
+        for &subject in order.iter().chain(order.iter().rev()) {
+            let batch = calls[subject];
+            let subject = &mut ready[subject];
+            page.calling(wanted[subject.number]);
+            // Not measured: caches and branch predictors become this subject's.
+            subject.call(batch);
+            let start = Instant::now();
+            while start.elapsed() < slice {
+                let took = subject.call(batch);
+                subject
+                    .batches
+                    .push(took.as_secs_f64() * 1e9 / batch as f64);
+            }
+        }
+    }
+}
+
+impl Ready<'_> {
+    /// Whether the path agrees here.
+    fn check(&mut self) -> Result<(), Verdict> {
+        let want = self
+            .prepared
+            .want
+            .as_ref()
+            .map(Vec::as_slice)
+            .map_err(Clone::clone);
+        let parts: Vec<&[u8]> = self.input.iter().map(Buffer::bytes).collect();
+        let input = Input::new(&parts, &self.prepared.params);
+        match &self.path.call {
+            Call::Fills(f) => {
+                let buffer = self.output.bytes_mut();
+                match f(&input, buffer) {
+                    Ok(len) => compare(want, Ok(buffer.get(..len).unwrap_or_default())).map(drop),
+                    Err(failure) => compare(want, Err(failure)).map(drop),
+                }
+            }
+            Call::Returns(f) => {
+                let mut compared = Ok(());
+                f(&input, &mut |got| {
+                    compared = compare(want.clone(), got).map(drop)
+                });
+                compared
+            }
+            Call::InPlace(_) | Call::Absent => {
+                Err(Verdict::Unavailable("it is not measured".into()))
+            }
+        }
+    }
+
+    /// Calls `count` times; how long that took. One loop for each delivery, so that the call itself is all that is repeated.
+    fn call(&mut self, count: u64) -> Duration {
+        let parts: Vec<&[u8]> = self.input.iter().map(Buffer::bytes).collect();
+        let input = Input::new(&parts, &self.prepared.params);
+        match &self.path.call {
+            Call::Fills(f) => {
+                let buffer = self.output.bytes_mut();
+                let start = Instant::now();
+                for _ in 0..count {
+                    black_box(f(black_box(&input), black_box(&mut *buffer)).is_ok());
+                }
+                start.elapsed()
+            }
+            Call::Returns(f) => {
+                let receive = &mut |answer: Result<&[u8], _>| {
+                    black_box(answer.map(<[u8]>::as_ptr).is_ok());
+                };
+                let start = Instant::now();
+                for _ in 0..count {
+                    f(black_box(&input), receive);
+                }
+                start.elapsed()
+            }
+            Call::InPlace(_) | Call::Absent => Duration::ZERO,
+        }
+    }
+
+    /// As many calls as fill a reading of the clock.
+    fn calls_a_batch(&mut self) -> u64 {
+        let mut calls = 1;
+        while self.call(calls) < BATCH && calls < 1 << 20 {
+            calls *= 2;
+        }
+        calls
+    }
+}
+
+/// The value below which `q` of the values lie.
+fn quantile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len().saturating_sub(1) as f64 * q).round() as usize;
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
+
+/// Criterion's median, in nanoseconds a call. It prints on stdout, which is not the worker's channel, and keeps its files in a
+/// folder that is gone afterwards, so that no older run is compared with.
+fn by_criterion(subject: &mut Ready<'_>, (warm, measure): (u64, u64)) -> Result<f64, String> {
+    let home =
+        tempfile::tempdir().map_err(|e| format!("cannot make a folder for criterion: {e}"))?;
+    let mut criterion = criterion::Criterion::default()
+        .without_plots()
+        .output_directory(home.path())
+        .warm_up_time(Duration::from_millis(warm))
+        .measurement_time(Duration::from_millis(measure))
+        .nresamples(1001)
+        .sample_size(10);
+    criterion.bench_function("path", |bencher| {
+        bencher.iter_custom(|count| subject.call(count))
+    });
+    let estimates = home.path().join("path/new/estimates.json");
+    let read = std::fs::read_to_string(&estimates)
+        .map_err(|e| format!("criterion left no estimates: {e}"))?;
+    median(&read).ok_or_else(|| "criterion's estimates have no median".into())
+}
+
+/// The one place that knows the form of criterion's file (0.8), which is not a contract.
+fn median(estimates: &str) -> Option<f64> {
+    serde_json::from_str::<serde_json::Value>(estimates)
+        .ok()?
+        .get("median")?
+        .get("point_estimate")?
+        .as_f64()
+}

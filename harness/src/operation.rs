@@ -490,6 +490,12 @@ impl Operation {
         self
     }
 
+    /// Adds peers, in the order in which they will be listed.
+    pub fn peers(mut self, peers: impl IntoIterator<Item = Peer>) -> Self {
+        self.peers.extend(peers);
+        self
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -89,7 +89,7 @@ fn encode() -> Operation {
                     .ok_or_else(|| format!("not where a has {} bytes", a.len()))
             },
         )
-        .peer(peers::faster_hex_encode())
+        .peers(peers::encode())
 }
 
 fn decode() -> Operation {
@@ -124,7 +124,7 @@ fn decode() -> Operation {
                 .then_some(())
                 .ok_or_else(|| "another text came back".into())
         })
-        .peer(peers::faster_hex_decode())
+        .peers(peers::decode())
 }
 
 /// Both deliveries of every row of an operation's table; a row that cannot run here says why.

@@ -1,0 +1,115 @@
+//! What the memory system allows: the reads and writes of the paths, with the widest plain vectors of this CPU, and nothing
+//! between them.
+//!
+//! ```text
+//! encode   reads n, writes 2n:   a block of 64 bytes becomes itself, twice
+//! decode   reads 2n, writes n:   two halves of a block of 128 bytes become one, by `or`
+//! ```
+#![allow(unsafe_code)]
+
+use pathproof::{CodePath, Peer};
+
+const BLOCK: usize = 64;
+
+pub(crate) fn encode() -> Peer {
+    let reference = |data: &[u8]| data.chunks(BLOCK).flat_map(|block| [block, block].concat()).collect::<Vec<u8>>();
+    let path = CodePath::fills("roofline", |i, out| {
+        widest(i.bytes(), out, &TWICE);
+        Ok(out.len())
+    });
+    Peer::new(path, |i| i.bytes().to_vec(), move |i| Ok(reference(i.bytes())))
+}
+
+pub(crate) fn decode() -> Peer {
+    let reference = |text: &[u8]| {
+        let or = |block: &[u8]| {
+            let (a, b) = block.split_at(block.len() / 2);
+            a.iter().zip(b).map(|(a, b)| a | b).collect::<Vec<u8>>()
+        };
+        text.chunks(2 * BLOCK).flat_map(or).collect::<Vec<u8>>()
+    };
+    let path = CodePath::fills("roofline", |i, out| {
+        widest(i.bytes(), out, &HALVED);
+        Ok(out.len())
+    });
+    Peer::new(path, |i| i.bytes().to_vec(), move |i| Ok(reference(i.bytes())))
+}
+
+/// One loop, compiled for each width of vectors.
+struct Widths {
+    plain: fn(&[u8], &mut [u8]),
+    #[cfg(target_arch = "x86_64")]
+    avx2: unsafe fn(&[u8], &mut [u8]),
+    #[cfg(target_arch = "x86_64")]
+    avx512: unsafe fn(&[u8], &mut [u8]),
+}
+
+fn widest(input: &[u8], output: &mut [u8], widths: &Widths) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the function asks for AVX-512 F, which was just detected.
+            return unsafe { (widths.avx512)(input, output) };
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the function asks for AVX2, which was just detected.
+            return unsafe { (widths.avx2)(input, output) };
+        }
+    }
+    (widths.plain)(input, output);
+}
+
+macro_rules! widths {
+    ($name:ident, $loop:ident) => {
+        static $name: Widths = {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2(input: &[u8], output: &mut [u8]) {
+                $loop(input, output)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            fn avx512(input: &[u8], output: &mut [u8]) {
+                $loop(input, output)
+            }
+            Widths {
+                plain: |input, output| $loop(input, output),
+                #[cfg(target_arch = "x86_64")]
+                avx2,
+                #[cfg(target_arch = "x86_64")]
+                avx512,
+            }
+        };
+    };
+}
+widths!(TWICE, twice);
+widths!(HALVED, halved);
+
+#[inline(always)]
+fn twice(data: &[u8], text: &mut [u8]) {
+    let (blocks, rest) = data.as_chunks::<BLOCK>();
+    let (texts, _) = text.as_chunks_mut::<{ 2 * BLOCK }>();
+    for (block, text) in blocks.iter().zip(texts) {
+        let (first, second) = text.split_at_mut(BLOCK);
+        first.copy_from_slice(block);
+        second.copy_from_slice(block);
+    }
+    let start = text.len() - 2 * rest.len();
+    for half in text[start..].chunks_mut(rest.len().max(1)) {
+        half.copy_from_slice(rest);
+    }
+}
+
+#[inline(always)]
+fn halved(text: &[u8], data: &mut [u8]) {
+    let or = |(byte, (a, b)): (&mut u8, (&u8, &u8))| *byte = a | b;
+    let (texts, rest) = text.as_chunks::<{ 2 * BLOCK }>();
+    let (blocks, _) = data.as_chunks_mut::<BLOCK>();
+    for (text, block) in texts.iter().zip(blocks) {
+        let (a, b) = text.split_at(BLOCK);
+        block.iter_mut().zip(a.iter().zip(b)).for_each(or);
+    }
+    let start = data.len() - rest.len() / 2;
+    let (a, b) = rest.split_at(rest.len() / 2);
+    data[start..].iter_mut().zip(a.iter().zip(b)).for_each(or);
+}

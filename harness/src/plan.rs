@@ -567,6 +567,22 @@ mod tests {
     }
 
     #[test]
+    fn the_flags_of_a_run_ask_for_its_cases_again() {
+        let settings = Settings {
+            data: Some(("my rows.u8".into(), 384)),
+            shard: (1, 3),
+            ..settings()
+        };
+        assert_eq!(
+            settings.flags(),
+            " --seed 1 --cases 500 --exhaustive --data 'my rows.u8:384' --shard 2/3"
+        );
+        assert_eq!(quoted("/plain/path-1.0:@x"), "/plain/path-1.0:@x");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
     fn exhaustive_pairs_are_all_pairs() {
         for text in [false, true] {
             let (op, settings) = (operation(text), settings());

@@ -157,7 +157,11 @@ impl Judge<'_> {
                 self.entry().subjects[s].delivery.clone(),
             ),
         };
-        let name = format!("{}/{isa}/{delivery}", self.entry().name);
+        // The reference is no path that a filter could name, and is judged with any of the operation's.
+        let filter = match self.subject {
+            None => self.entry().name.clone(),
+            Some(subject) => self.entry().path_name(subject),
+        };
         let operation = self.entry().name.clone();
         let mut row = PathRow {
             operation: operation.clone(),
@@ -210,7 +214,7 @@ impl Judge<'_> {
                 .token(&findings)
                 .map_err(|e| format!("cannot write to {}: {e}", findings.display()))?,
             command: format!(
-                "{} vectors {} {name}",
+                "{} vectors {} {filter}",
                 program(),
                 quoted(&self.file.display().to_string())
             ),

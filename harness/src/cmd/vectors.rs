@@ -37,7 +37,7 @@ pub(super) fn vectors(
             .or_default()
             .push(known)
     });
-    let mut session = Session::begin(common, "vectors", 0, None)?;
+    let mut session = Session::begin(common, "vectors", None, None)?;
     let mut sums = Sums::default();
     for (operation, entry) in catalog
         .operations
@@ -208,7 +208,7 @@ impl Judge<'_> {
             isa,
             delivery,
             verdict: verdict.kind().into(),
-            detail: format!("{verdict} (a known answer)"),
+            detail: format!("{} (a known answer)", verdict.detail()),
             dump: side_by_side(&verdict),
             token: case
                 .token(&findings)

@@ -468,7 +468,7 @@ fn the_fuzz_target_aborts_on_the_path_that_is_wrong() {
     assert!(
         wrong
             .stderr
-            .contains("answers/wrong-table/fills: differs at byte 1 of 2"),
+            .contains("answers/wrong-table/fills: differs: at byte 1 of 2"),
         "{wrong:#?}"
     );
     let told = wrong

@@ -77,6 +77,20 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// The whole of nothing: what verbs start from that draw no cases.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            cases: 0,
+            exhaustive: false,
+            data: None,
+            shard: (0, 1),
+            timeout: 10_000,
+        }
+    }
+}
+
 /// A kind of check. The order is that of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Check {

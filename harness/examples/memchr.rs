@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p pathproof --example memchr -- verify`
 
-use memchr::arch::all::{memchr as swar, rabinkarp, twoway};
+use memchr::arch::all::{memchr as swar, rabinkarp::Finder as Rabin, twoway::Finder as TwoWay};
 use pathproof::{CodePath, Operation, Reason};
 
 fn byte(isa: &'static str, find: fn(u8, &[u8]) -> Option<usize>) -> CodePath {
@@ -34,24 +34,25 @@ fn main() -> std::process::ExitCode {
     let naive = |n: u64, h: &[u8]| h.iter().position(|&b| u64::from(b) == n);
     let memchr = Operation::new("memchr", move |i| Ok(naive(i.get("byte"), i.bytes())))
         .param("byte", &[&[0], &[0x7f], &[0x80], &[0xff]])
+        // The byte stands where it falls, and once more: often among the last, where a loop ends and its tail begins.
+        .from_bytes(|plain, p| {
+            let [x, ..] = plain else { return vec![] };
+            let at = plain.len() - 1 - plain.len() * usize::from(*x).pow(2) / 0x1_0000;
+            [&plain[..at], &[p["byte"][0] as u8], &plain[at + 1..]].concat()
+        })
         .path(byte("scalar", |n, h| swar::One::new(n).find(h)))
         .path(vector!("x86_64", x86_64, sse2))
         .path(vector!("x86_64", x86_64, avx2))
         .path(vector!("aarch64", aarch64, neon))
         .path(byte("auto", memchr::memchr));
-    // Two letters only, so that much of a haystack is nearly the needle, which is its end and may stand before that, too.
+    // Two letters only: much of a haystack is nearly the needle, which is its end and may stand before that, too.
     let letters = |plain: &[u8]| plain.iter().map(|b| b'a' + b % 2).collect();
     let naive = |h: &[u8], n: &[u8]| (0..=h.len()).find(|&at| h[at..].starts_with(n));
     let memmem = Operation::new("memmem", move |i| Ok(naive(i.bytes(), i.part(1))))
-        .param("length", &[&[0], &[1], &[2], &[9], &[40]])
         .from_bytes(move |b, _| letters(b))
-        .part(move |b, p| letters(&b[b.len().saturating_sub(p["length"][0] as usize)..]))
-        .path(needle("scalar/rabinkarp", |h, n| {
-            rabinkarp::Finder::new(n).find(h, n)
-        }))
-        .path(needle("scalar/twoway", |h, n| {
-            twoway::Finder::new(n).find(h, n)
-        }))
+        .part(move |b, _| letters(&b[b.len() - b.len() / 3 % 41..]))
+        .path(needle("scalar/rabinkarp", |h, n| Rabin::new(n).find(h, n)))
+        .path(needle("scalar/twoway", |h, n| TwoWay::new(n).find(h, n)))
         .path(needle("auto", memchr::memmem::find));
     pathproof::main(vec![memchr, memmem])
 }

@@ -266,6 +266,20 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_value_is_a_neighbour_on_either_side() {
+        let mut poison = Poison::new(3);
+        for side in [MARGIN - 1, MARGIN] {
+            let mut seen = [0; 256];
+            for salt in 0..TURNS as u64 {
+                poison.turn(salt);
+                seen[usize::from(poison.margins(0)[side])] += 1;
+                assert_eq!(poison.margins(0)[side], !poison.margins(1)[side]);
+            }
+            assert!(seen.iter().all(|count| *count > 1), "{seen:?}");
+        }
+    }
+
+    #[test]
     fn every_stray_write_within_the_margins_is_seen() {
         let (mut buffer, poison) = (Buffer::new(), Poison::new(2));
         for place in [Place::At(5), Place::Start, Place::End] {

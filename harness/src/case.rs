@@ -298,7 +298,9 @@ impl Case {
                 let path = findings.join(format!("{:08x}.b64", crc32(text.as_bytes())));
                 std::fs::create_dir_all(findings)?;
                 std::fs::write(&path, text)?;
-                format!("@{}", path.display())
+                // The fields of a token are parted by colons.
+                let path = path.display().to_string();
+                format!("@{}", path.replace('%', "%25").replace(':', "%3A"))
             }
             Source::Verbatim(parts) => format!("b64.{}", join_parts(parts)),
         };
@@ -389,7 +391,8 @@ fn parse_place(text: &str) -> Result<Place, String> {
 
 fn parse_source(text: &str) -> Result<Source, String> {
     if let Some(path) = text.strip_prefix('@') {
-        let stored = std::fs::read_to_string(path)
+        let path = path.replace("%3A", ":").replace("%25", "%");
+        let stored = std::fs::read_to_string(&path)
             .map_err(|e| format!("token: cannot read its bytes from {path}: {e}"))?;
         return Ok(Source::Verbatim(split_parts(&stored)?));
     }

@@ -194,10 +194,7 @@ impl<'a> Ledger<'a> {
     pub(crate) fn unmet(&self, required: &[String]) -> Vec<String> {
         let mut unmet = Vec::new();
         for name in required {
-            let of_name = || {
-                self.subjects()
-                    .filter(|(_, _, entry)| !entry.peer && entry.isa == *name)
-            };
+            let of_name = || self.subjects().filter(|(_, _, entry)| entry.is_of(name));
             if of_name().next().is_none() {
                 unmet.push(format!(
                     "{name} is required, and the filter leaves no path of that name"
@@ -226,6 +223,8 @@ impl<'a> Ledger<'a> {
                 self.state(o, s) == state && peer.is_none_or(|peer| e.peer == peer)
             })
         };
+        // Peers are not owed, unless nothing else was asked for.
+        let owed = self.subjects().any(|(_, _, e)| !e.peer).then_some(false);
         let unmet = self.unmet(required);
         let rate = rate(totals).map_or_else(
             || "no call was checked".into(),
@@ -241,9 +240,7 @@ impl<'a> Ledger<'a> {
             .fold(rate, |sentence, line| format!("{sentence}; {line}"));
         let code = if any(State::Failed, None) {
             exit::FINDING
-        } else if !any(State::Verified, Some(false))
-            || any(State::NotExecuted, None)
-            || !unmet.is_empty()
+        } else if !any(State::Verified, owed) || any(State::NotExecuted, None) || !unmet.is_empty()
         {
             exit::NOTHING
         } else {

@@ -48,6 +48,16 @@ fn file(path: &str) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
+/// Whether /proc/cpuinfo is that of another CPU than this program is for: qemu-aarch64 and its like hand on the host's. Of the
+/// CPUs that Linux runs on, x86 alone has a line `flags`.
+fn foreign() -> bool {
+    is_foreign(std::env::consts::ARCH, cpuinfo("flags").as_deref())
+}
+
+fn is_foreign(arch: &str, flags: Option<&str>) -> bool {
+    !matches!(arch, "x86" | "x86_64") && flags.is_some()
+}
+
 /// The machine's fingerprint, the first line of every records file.
 pub(crate) fn fingerprint(program: &str) -> Machine {
     let features: Vec<String> = detected()
@@ -55,7 +65,10 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
         .filter(|(_, has)| *has)
         .map(|(name, _)| name.to_string())
         .collect();
-    let cpu = cpuinfo("model name").unwrap_or_else(|| "unknown".into());
+    let mut cpu = cpuinfo("model name").unwrap_or_else(|| "unknown".into());
+    if foreign() {
+        cpu = format!("emulated on {cpu}");
+    }
     let guest =
         cpuinfo("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
     let (arch, os) = (
@@ -184,6 +197,12 @@ fn emulation() -> Result<f64, String> {
             "the CPU is emulated by QEMU, which has no AVX-512; no time means anything here".into(),
         );
     }
+    if foreign() {
+        return Err(format!(
+            "an x86 CPU emulates this {} one; no time means anything here",
+            std::env::consts::ARCH
+        ));
+    }
     Ok(0.0)
 }
 
@@ -202,4 +221,16 @@ fn round_trip(host: &mut Host) -> Result<f64, String> {
         host.ping()?;
     }
     Ok(start.elapsed().as_secs_f64() * 1e6 / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_is_known_by_the_cpu_below_it() {
+        assert!(is_foreign("aarch64", Some("fpu sse2 hypervisor")));
+        assert!(!is_foreign("x86_64", Some("fpu sse2 hypervisor")));
+        assert!(!is_foreign("aarch64", None));
+    }
 }

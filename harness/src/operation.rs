@@ -427,8 +427,9 @@ impl Operation {
         self
     }
 
-    /// Makes a valid input from any bytes, for operations that refuse some inputs (decoders, validators): the sweeps then
-    /// cover valid inputs made from every length of plain bytes, and the harness also damages them in every way it knows.
+    /// Makes a valid input from any bytes, for operations that refuse some inputs (decoders, validators), or to which random bytes
+    /// are seldom of interest (a search: plant what it looks for). The sweeps then cover valid inputs made from every length of
+    /// plain bytes, and the harness also damages them in every way it knows.
     pub fn from_bytes(mut self, f: impl Fn(&[u8], &Params) -> Vec<u8> + 'static) -> Self {
         self.from_bytes = Some(Box::new(f));
         self

@@ -77,6 +77,20 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// The whole of nothing: what verbs start from that draw no cases.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            cases: 0,
+            exhaustive: false,
+            data: None,
+            shard: (0, 1),
+            timeout: 10_000,
+        }
+    }
+}
+
 /// A kind of check. The order is that of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Check {
@@ -564,6 +578,22 @@ mod tests {
         for len in [2998, 3000, 3002] {
             assert!(inputs.contains(&len), "{len}");
         }
+    }
+
+    #[test]
+    fn the_flags_of_a_run_ask_for_its_cases_again() {
+        let settings = Settings {
+            data: Some(("my rows.u8".into(), 384)),
+            shard: (1, 3),
+            ..settings()
+        };
+        assert_eq!(
+            settings.flags(),
+            " --seed 1 --cases 500 --exhaustive --data 'my rows.u8:384' --shard 2/3"
+        );
+        assert_eq!(quoted("/plain/path-1.0:@x"), "/plain/path-1.0:@x");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]

@@ -41,7 +41,7 @@ enum Step {
 /// A byte that reads well and stands for "it does not matter which".
 const PLAIN: u8 = b'A';
 /// A part is looked at in at most so many pieces of one size; smaller cuts are then tried at its end alone.
-const PIECES: usize = 512;
+const PIECES: usize = 128;
 
 impl CaseTree {
     pub(crate) fn new(case: Case) -> Self {

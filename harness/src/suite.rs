@@ -41,10 +41,7 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
     let settings = Settings {
         seed,
         cases: 5000,
-        exhaustive: false,
-        data: None,
-        shard: (0, 1),
-        timeout: 10_000,
+        ..Settings::default()
     };
     let catalog = Host::new(&launch, &settings)?.catalog()?;
     let mut trials = Vec::new();

@@ -97,11 +97,26 @@ impl Side {
     }
 }
 
+impl Side {
+    /// A whole answer that is short and reads as text, such as `Some(3)` or a few characters.
+    fn as_text(&self) -> Option<&str> {
+        let whole = self.failure.is_none() && self.window.len() == self.len && self.len <= 40;
+        let printable = self.window.iter().all(|byte| (0x20..0x7f).contains(byte));
+        str::from_utf8(&self.window)
+            .ok()
+            .filter(|_| whole && printable)
+    }
+}
+
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             Some(failure) => write!(f, "{failure}"),
-            None => write!(f, "{} bytes", self.len),
+            None => match self.as_text() {
+                Some("") => write!(f, "an empty answer"),
+                Some(text) => write!(f, "{text:?}"),
+                None => write!(f, "{} byte(s)", self.len),
+            },
         }
     }
 }
@@ -166,36 +181,41 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference { at, want, got } = self;
         if want.failure.is_some() || got.failure.is_some() {
-            write!(f, "differs: says {got}; expected {want}")
-        } else if want.len == got.len {
-            write!(f, "differs at byte {at} of {}", want.len)
-        } else {
-            write!(
-                f,
-                "differs at byte {at}: {} bytes, and {} were expected",
-                got.len, want.len
-            )
+            return write!(f, "says {got}; expected {want}");
+        }
+        match (want.len, got.len) {
+            (len, same) if len == same => write!(f, "at byte {at} of {len}")?,
+            (want, got) => write!(f, "at byte {at}, and the length is {got}; expected {want}")?,
+        }
+        if want.as_text().is_some() && got.as_text().is_some() {
+            write!(f, ": says {got}; expected {want}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Verdict {
+    /// What there is to say beyond the kind.
+    pub fn detail(&self) -> String {
+        match self {
+            Verdict::Agrees => String::new(),
+            Verdict::Differs(difference) => difference.to_string(),
+            Verdict::ReadOutside(stray) | Verdict::WroteOutside(stray) => stray.to_string(),
+            Verdict::Panicked(message) => message.clone(),
+            Verdict::Crashed(how) => how.clone(),
+            Verdict::TimedOut(ms) => format!("no answer within {} s", *ms as f64 / 1000.0),
+            Verdict::Broke { law, why } => format!("\"{law}\": {why}"),
+            Verdict::Unavailable(why) => why.clone(),
         }
     }
 }
 
+/// The kind, and what there is to say beyond it.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Agrees => write!(f, "agrees"),
-            Verdict::Differs(difference) => write!(f, "{difference}"),
-            Verdict::ReadOutside(stray) => write!(f, "read outside {stray}"),
-            Verdict::WroteOutside(stray) if stray.by == 0 => {
-                write!(f, "wrote into its input, {stray}")
-            }
-            Verdict::WroteOutside(stray) => write!(f, "wrote outside {stray}"),
-            Verdict::Panicked(message) => write!(f, "panicked: {message}"),
-            Verdict::Crashed(how) => write!(f, "crashed: {how}"),
-            Verdict::TimedOut(ms) => {
-                write!(f, "timed out: no answer within {} s", *ms as f64 / 1000.0)
-            }
-            Verdict::Broke { law, why } => write!(f, "broke the law \"{law}\": {why}"),
-            Verdict::Unavailable(why) => write!(f, "unavailable: {why}"),
+            Verdict::Agrees => write!(f, "{}", self.kind()),
+            _ => write!(f, "{}: {}", self.kind(), self.detail()),
         }
     }
 }

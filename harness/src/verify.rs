@@ -100,13 +100,18 @@ enum News {
         nanos: u64,
     },
     Chatter(u64),
-    Broken(String),
+    /// Nothing can be said of an operation (its reference failed), or of any.
+    Broken {
+        operation: Option<usize>,
+        why: String,
+    },
 }
 
 /// Runs a verification and tells `watch` of everything, operation by operation.
 ///
 /// # Errors
-/// A client's own part or the harness itself failed. What had been told until then stands.
+/// A client's own part or the harness itself failed. Where it was the part of one operation, the others have been verified, and
+/// what was told of them stands.
 pub(crate) fn verify(
     job: &Job,
     catalog: &Catalog,
@@ -123,6 +128,7 @@ pub(crate) fn verify(
     let mut totals = Totals::default();
     let mut tallies: BTreeMap<(usize, Check), Vec<Tally>> = BTreeMap::new();
     let mut raw: BTreeMap<usize, Vec<Raw>> = BTreeMap::new();
+    let mut broken: BTreeMap<Option<usize>, String> = BTreeMap::new();
     std::thread::scope(|scope| {
         let (sender, news) = channel();
         for _ in 0..job.jobs.max(1) {
@@ -132,12 +138,16 @@ pub(crate) fn verify(
         drop(sender);
         for news in news {
             match news {
-                News::Broken(why) => {
-                    // The others stop at their next span.
+                News::Broken { operation, why } => {
+                    let others = |of: &usize| operation.is_some_and(|broken| broken != *of);
                     if let Ok(mut queue) = queue.lock() {
-                        queue.clear();
+                        queue.retain(|span| others(&span.operation));
                     }
-                    return Err(why);
+                    open.retain(|(of, _), _| others(of));
+                    if operation.is_none() {
+                        return Err(why);
+                    }
+                    broken.entry(operation).or_insert(why);
                 }
                 News::Chatter(bytes) => totals.chatter += bytes,
                 News::Raw(finding) => raw.entry(finding.operation).or_default().push(finding),
@@ -149,6 +159,11 @@ pub(crate) fn verify(
                     totals.busy += Duration::from_nanos(nanos);
                     totals.calls += new.iter().map(|tally| tally.calls).sum::<u64>();
                     let key = (span.operation, span.check);
+                    let Some(left) = open.get_mut(&key) else {
+                        continue;
+                    };
+                    *left -= 1;
+                    let left = *left;
                     let sum = tallies
                         .entry(key)
                         .or_insert_with(|| vec![Tally::default(); new.len()]);
@@ -156,10 +171,6 @@ pub(crate) fn verify(
                     watch(Event::Ran {
                         cases: span.to - span.from,
                     })?;
-                    let left = open.get_mut(&key).map_or(0, |left| {
-                        *left -= 1;
-                        *left
-                    });
                     if left > 0 {
                         continue;
                     }
@@ -181,9 +192,12 @@ pub(crate) fn verify(
                 }
             }
         }
-        Ok(())
+        Ok::<(), String>(())
     })?;
-    Ok(totals)
+    if broken.is_empty() {
+        return Ok(totals);
+    }
+    Err(broken.into_values().collect::<Vec<_>>().join("; "))
 }
 
 /// All spans, operation by operation, of those operations of which anything is selected.
@@ -223,7 +237,10 @@ fn work(
 ) {
     let mut host = match Host::new(&job.launch, &job.settings) {
         Ok(host) => host,
-        Err(why) => return drop(sender.send(News::Broken(why))),
+        Err(why) => {
+            let operation = None;
+            return drop(sender.send(News::Broken { operation, why }));
+        }
     };
     // A receiver that is gone has an error of its own to tell.
     let tell = |news| drop(sender.send(news));
@@ -271,9 +288,10 @@ fn work(
                     break;
                 }
                 Ok(other) => {
-                    return tell(News::Broken(format!(
-                        "a worker replied {other:?} to a span"
-                    )));
+                    return tell(News::Broken {
+                        operation: None,
+                        why: format!("a worker replied {other:?} to a span"),
+                    });
                 }
                 Err(Stop::Death(death)) => {
                     let subject = death.at.subject;
@@ -284,10 +302,12 @@ fn work(
                 }
                 Err(Stop::Broken(why)) => {
                     let of = &catalog.operations[operation].name;
-                    return tell(News::Broken(format!(
-                        "{of}, {} {from}..{to}: {why}",
-                        check.name()
-                    )));
+                    tell(News::Broken {
+                        operation: Some(operation),
+                        why: format!("{of}, {} {from}..{to}: {why}", check.name()),
+                    });
+                    host.renew();
+                    break;
                 }
             }
         }
@@ -423,7 +443,7 @@ impl Detective<'_> {
         Ok(Found {
             operation,
             subject,
-            detail: format!("{verdict} (found by: {}{company})", check.name()),
+            detail: format!("{} (found by: {}{company})", verdict.detail(), check.name()),
             dump: side_by_side(&verdict),
             verdict,
             command: format!(
@@ -451,7 +471,8 @@ impl Detective<'_> {
             subject: *subject,
             verdict: verdict.clone(),
             detail: format!(
-                "{verdict} (found by: {}; the case alone does not fail in a fresh process, so the path keeps state between calls)",
+                "{} (found by: {}; the case alone does not fail in a fresh process, so the path keeps state between calls)",
+                verdict.detail(),
                 check.name()
             ),
             dump: side_by_side(verdict),

@@ -16,6 +16,8 @@ pub enum Outcome {
     Failed,
     /// No path was verified, or a path that could have run did not. Never a pass.
     NotExecuted,
+    /// Every path that ran was verified, and one that was required could not run (exit code 4).
+    Missing,
     /// The run says itself that it cannot tell (exit code 5).
     Inconclusive,
     /// There is no end record, or it says that the run was interrupted: what is there is a
@@ -31,6 +33,7 @@ impl Outcome {
             Outcome::Verified => "verified",
             Outcome::Failed => "failed",
             Outcome::NotExecuted => "NOT EXECUTED",
+            Outcome::Missing => "REQUIRED PATH MISSING",
             Outcome::Inconclusive => "inconclusive",
             Outcome::Unfinished => "did not finish",
         }
@@ -82,12 +85,18 @@ impl Report {
         let tally = self.tally();
         let broken =
             self.findings().next().is_some() || self.paths().any(|row| row.state == State::Failed);
+        // A run of peers alone, such as the replay of a peer's case, verifies no path and owes none.
+        let peers_alone = self.paths().next().is_some() && self.paths().all(|row| row.peer);
+        let nothing = match peers_alone {
+            true => self.paths().all(|row| row.state != State::Verified),
+            false => tally.verified == 0,
+        };
         match self.end().map(|end| end.exit) {
             None | Some(130) => Outcome::Unfinished,
             _ if broken => Outcome::Failed,
-            Some(0) if tally.verified == 0 || tally.not_executed > 0 => Outcome::NotExecuted,
+            Some(0 | 4) if nothing || tally.not_executed > 0 => Outcome::NotExecuted,
             Some(0) => Outcome::Verified,
-            Some(4) => Outcome::NotExecuted,
+            Some(4) => Outcome::Missing,
             Some(5) => Outcome::Inconclusive,
             Some(_) => Outcome::Failed,
         }
@@ -123,7 +132,7 @@ impl Report {
         if let Some(end) = self.end() {
             out += &format!(" in {:.1} s", end.seconds);
         }
-        let mut seeds: Vec<u64> = self.runs().map(|run| run.seed).collect();
+        let mut seeds: Vec<u64> = self.runs().filter_map(|run| run.seed).collect();
         seeds.dedup();
         for seed in seeds {
             out += &format!("; seed {seed}");

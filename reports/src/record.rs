@@ -70,7 +70,8 @@ pub struct Run {
     pub args: Vec<String>,
     /// The seed of everything random. JSON readers that keep numbers as 64-bit floats lose digits
     /// above 2⁵³.
-    pub seed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// When the run began: RFC 3339, UTC.
     pub started: String,
 }
@@ -189,7 +190,7 @@ pub struct Finding {
     /// The delivery.
     pub delivery: String,
     /// What happened: `differs`, `read outside`, `wrote outside`, `panicked`, `crashed`, `timed
-    /// out`, `law broken`.
+    /// out`, `broke a law`.
     pub verdict: String,
     /// One line about where and how.
     pub detail: String,

@@ -280,7 +280,7 @@ fn the_exit_code_alone_is_not_believed() {
         peer.peer = true;
         Record::Path(peer)
     };
-    let cases: [(&[Record], Outcome); 14] = [
+    let cases: [(&[Record], Outcome); 15] = [
         (&[good.clone(), end(0)], Outcome::Verified),
         (
             &[good.clone(), row(State::Unavailable), end(0)],
@@ -293,9 +293,13 @@ fn the_exit_code_alone_is_not_believed() {
             Outcome::NotExecuted,
         ),
         (&[row(State::Unavailable), end(0)], Outcome::NotExecuted),
-        (&[peer, end(0)], Outcome::NotExecuted),
+        (
+            &[row(State::Unavailable), peer.clone(), end(0)],
+            Outcome::NotExecuted,
+        ),
+        (&[peer, end(0)], Outcome::Verified),
         (&[end(0)], Outcome::NotExecuted),
-        (&[good.clone(), end(4)], Outcome::NotExecuted),
+        (&[good.clone(), end(4)], Outcome::Missing),
         (&[good.clone(), end(2)], Outcome::Failed),
         (&[good.clone(), end(5)], Outcome::Inconclusive),
         (&[good.clone(), end(130)], Outcome::Unfinished),

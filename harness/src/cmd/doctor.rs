@@ -11,14 +11,7 @@ use crate::plan::Settings;
 use crate::worker::{Host, Launch};
 
 pub(super) fn doctor(common: &Common, launch: &Launch) -> Result<u8, String> {
-    let settings = Settings {
-        seed: 0,
-        cases: 0,
-        exhaustive: false,
-        data: None,
-        shard: (0, 1),
-        timeout: 10_000,
-    };
+    let settings = Settings::default();
     let machine = machine::fingerprint(&program_name());
     let figures = machine::doctor(&mut Host::new(launch, &settings)?);
     let table = |preset: TableStyle| {

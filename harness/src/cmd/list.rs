@@ -12,14 +12,7 @@ use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 use crate::worker::{Host, Launch};
 
 pub(super) fn list(common: &Common, launch: &Launch, filter: Option<&str>) -> Result<u8, String> {
-    let settings = Settings {
-        seed: 0,
-        cases: 0,
-        exhaustive: false,
-        data: None,
-        shard: (0, 1),
-        timeout: 10_000,
-    };
+    let settings = Settings::default();
     let catalog = Host::new(launch, &settings)?.catalog()?;
     let selected = select(&catalog, filter)?;
     if !any(&selected) {

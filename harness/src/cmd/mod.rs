@@ -211,12 +211,8 @@ impl Limits {
     /// Settings for verbs that draw nothing.
     fn settings(&self) -> Result<Settings, String> {
         Ok(Settings {
-            seed: 0,
-            cases: 0,
-            exhaustive: false,
-            data: None,
-            shard: (0, 1),
             timeout: self.timeout_ms()?,
+            ..Settings::default()
         })
     }
 }

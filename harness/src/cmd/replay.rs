@@ -53,7 +53,7 @@ pub(super) fn replay(
         Err(Stop::Broken(why)) => return Err(why),
         Err(Stop::Death(death)) => return Err(format!("the reference died: {}", death.verdict())),
     }
-    let mut session = Session::begin(common, "replay", 0, None)?;
+    let mut session = Session::begin(common, "replay", None, None)?;
     let entry = &catalog.operations[operation];
     let (mut ran, mut failed) = (0, 0);
     for (subject, its) in entry
@@ -99,7 +99,11 @@ pub(super) fn replay(
             delivery: its.delivery.clone(),
             state,
             cases: u64::from(state != State::Unavailable),
-            reason: (state != State::Verified).then(|| verdict.to_string()),
+            reason: match state {
+                State::Verified => None,
+                State::Unavailable => Some(verdict.detail()),
+                _ => Some(verdict.to_string()),
+            },
             errors: None,
             receipt: None,
             peer: its.peer,
@@ -111,7 +115,7 @@ pub(super) fn replay(
                 isa: its.isa.clone(),
                 delivery: its.delivery.clone(),
                 verdict: verdict.kind().into(),
-                detail: verdict.to_string(),
+                detail: verdict.detail(),
                 dump: side_by_side(&verdict),
                 token: token.into(),
                 command: format!(

@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     pub(super) fn begin(
         common: &'a Common,
         verb: &str,
-        seed: u64,
+        seed: Option<u64>,
         records: Option<&Path>,
     ) -> Result<Self, String> {
         let file = records
@@ -85,7 +85,10 @@ impl<'a> Session<'a> {
         session.put(Record::Machine(machine::fingerprint(&program_name())))?;
         session.put(Record::Run(Run {
             verb: verb.into(),
-            args: std::env::args().skip(1).filter(|arg| arg != verb).collect(),
+            args: std::env::args()
+                .skip(1)
+                .skip_while(|arg| arg == verb)
+                .collect(),
             seed,
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         }))?;
@@ -244,7 +247,7 @@ pub(super) fn unknown_isas(catalog: &Catalog, names: &[String]) -> Result<(), St
             .filter(|subject| !subject.peer)
     };
     for name in names {
-        if !paths().any(|subject| subject.isa == *name) {
+        if !paths().any(|subject| subject.is_of(name)) {
             let near = nearest(name, paths().map(|subject| subject.isa.clone()));
             return Err(format!(
                 "--require {name}: no operation has a path of that name; the nearest are {near}"

@@ -37,7 +37,7 @@ pub(super) fn vectors(
             .or_default()
             .push(known)
     });
-    let mut session = Session::begin(common, "vectors", 0, None)?;
+    let mut session = Session::begin(common, "vectors", None, None)?;
     let mut sums = Sums::default();
     for (operation, entry) in catalog
         .operations
@@ -157,7 +157,11 @@ impl Judge<'_> {
                 self.entry().subjects[s].delivery.clone(),
             ),
         };
-        let name = format!("{}/{isa}/{delivery}", self.entry().name);
+        // The reference is no path that a filter could name, and is judged with any of the operation's.
+        let filter = match self.subject {
+            None => self.entry().name.clone(),
+            Some(subject) => self.entry().path_name(subject),
+        };
         let operation = self.entry().name.clone();
         let mut row = PathRow {
             operation: operation.clone(),
@@ -204,13 +208,13 @@ impl Judge<'_> {
             isa,
             delivery,
             verdict: verdict.kind().into(),
-            detail: format!("{verdict} (a known answer)"),
+            detail: format!("{} (a known answer)", verdict.detail()),
             dump: side_by_side(&verdict),
             token: case
                 .token(&findings)
                 .map_err(|e| format!("cannot write to {}: {e}", findings.display()))?,
             command: format!(
-                "{} vectors {} {name}",
+                "{} vectors {} {filter}",
                 program(),
                 quoted(&self.file.display().to_string())
             ),

@@ -20,7 +20,7 @@ pub(super) fn verify(common: &Common, launch: &Launch, args: &VerifyArgs) -> Res
         eprintln!("error: {nothing}");
         return Ok(exit::NOTHING);
     }
-    let mut session = Session::begin(common, "verify", prepared.job.settings.seed, None)?;
+    let mut session = Session::begin(common, "verify", Some(prepared.job.settings.seed), None)?;
     prepared.go(common, args, &mut session)
 }
 
@@ -45,7 +45,12 @@ pub(super) fn run(
     }
     prepared.job.findings = out.join("findings");
     let (records, page) = (out.join("records.jsonl"), out.join("index.html"));
-    let mut session = Session::begin(common, "run", prepared.job.settings.seed, Some(&records))?;
+    let mut session = Session::begin(
+        common,
+        "run",
+        Some(prepared.job.settings.seed),
+        Some(&records),
+    )?;
     for figure in machine::doctor(&mut Host::new(launch, &prepared.job.settings)?) {
         session.put(Record::Figure(figure))?;
     }

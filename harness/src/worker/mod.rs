@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::protocol::{Catalog, Reply, Request, VERSION, receive, send};
@@ -171,6 +172,25 @@ struct Running {
     to: ChildStdin,
     replies: Receiver<std::io::Result<Reply>>,
     printed: Arc<Mutex<Printed>>,
+    /// Reads what is printed, until the worker's end.
+    listener: JoinHandle<()>,
+}
+
+impl Running {
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.hear_out();
+    }
+
+    /// What a dead worker printed last arrives through another thread, which ends behind it: unless a process that it started
+    /// still holds the pipe.
+    fn hear_out(&self) {
+        let died = Instant::now();
+        while !self.listener.is_finished() && died.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// A place for one worker at a time; starts it when needed, and again after a death.
@@ -220,8 +240,7 @@ impl Host {
     /// Ends the worker, so that the next request meets a fresh process.
     pub(crate) fn renew(&mut self) {
         if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
+            running.end();
             self.chatter += running.printed.lock().map_or(0, |printed| printed.bytes);
         }
     }
@@ -260,7 +279,7 @@ impl Host {
         });
         let printed = Arc::new(Mutex::new(Printed::default()));
         let keep = Arc::clone(&printed);
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(len @ 1..) = err.read(&mut chunk) {
                 let Ok(mut printed) = keep.lock() else { break };
@@ -276,6 +295,7 @@ impl Host {
             to,
             replies,
             printed,
+            listener,
         });
         let hello = match asked {
             Ok(()) => self
@@ -297,6 +317,9 @@ impl Host {
             )),
             Some(Ok(Ok(Reply::Broken(why)))) => Err(why),
             _ => {
+                if let Some(running) = &mut self.running {
+                    running.end();
+                }
                 let said = self.last_line();
                 self.renew();
                 let said = if said.is_empty() {
@@ -403,9 +426,8 @@ impl Host {
             if let Ok(status) = running.child.wait() {
                 how = status.to_string().replace(" (core dumped)", "");
             }
+            running.hear_out();
         }
-        // What it printed last arrives through another thread.
-        std::thread::sleep(Duration::from_millis(5));
         let said = self.last_line();
         self.renew();
         if at.phase == Phase::Calling {
@@ -420,8 +442,13 @@ impl Host {
             "between two calls"
         };
         let how = timed_out.map_or(how, |ms| format!("no answer within {ms} ms"));
+        let said = if said.is_empty() {
+            said
+        } else {
+            format!("; it said: {said}")
+        };
         Stop::Broken(format!(
-            "a worker ended {what}, so nothing is known of any path: {how}. {said}"
+            "a worker ended {what}, so nothing is known of any path: {how}{said}"
         ))
     }
 }

@@ -179,6 +179,14 @@ pub(crate) struct SubjectEntry {
     pub(crate) switches_at: Vec<usize>,
 }
 
+impl SubjectEntry {
+    /// Whether the path is of this ISA: `avx2` means `avx2` and every flavour of it, such as `avx2/basic`.
+    pub(crate) fn is_of(&self, isa: &str) -> bool {
+        let rest = self.isa.strip_prefix(isa);
+        !self.peer && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 impl OperationEntry {
     /// `operation/isa/delivery`.
     pub(crate) fn path_name(&self, subject: usize) -> String {

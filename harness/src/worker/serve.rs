@@ -238,6 +238,10 @@ impl Span<'_> {
             .into_iter()
             .partition(|(_, s)| matches!(s, Subject::Peer(_)));
         let mut tallies = vec![Tally::default(); subjects.len()];
+        // Where every path has died, no case is worth making.
+        if paths.is_empty() && peers.is_empty() {
+            return Ok(Reply::Done { tallies, nanos: 0 });
+        }
         let (remainder, divisor) = settings.shard;
         for index in (self.from..self.to).filter(|index| index % divisor == remainder) {
             page.preparing(index);

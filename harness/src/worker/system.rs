@@ -1,13 +1,13 @@
 //! What a worker asks of its operating system. With `machine.rs`, the only file with code for one system only.
 #![allow(unsafe_code)]
 
-use std::fs::File;
 use std::io::{Read, Write};
 
 use crate::page::Page;
 
 #[cfg(unix)]
 mod imp {
+    use std::fs::File;
     use std::os::fd::AsFd as _;
     use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 

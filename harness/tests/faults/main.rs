@@ -1,5 +1,54 @@
-//! The fault zoo.
+//! The fault zoo: the proof that the harness can fail a path.
+//!
+//! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
+//! command line and look at what it says (`findings`, `conditions`). Each fault is a test: `cargo test --test faults wrong-tail`.
+#![deny(unsafe_code)]
+
+mod conditions;
+mod findings;
+mod run;
 mod zoo;
-fn main() -> std::process::ExitCode {
-    pathproof::main(zoo::zoo())
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+/// Names another `main` than the command line or the tests.
+const MAIN: &str = "ZOO_MAIN";
+
+/// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
+const VERBS: [&str; 8] = [
+    "worker", "run", "list", "doctor", "verify", "replay", "vectors", "report",
+];
+
+fn main() -> ExitCode {
+    let first = std::env::args().nth(1).unwrap_or_default();
+    match std::env::var(MAIN).as_deref() {
+        Ok("tests") => pathproof::tests(zoo::zoo()),
+        Ok("fuzz") => fuzz(&first),
+        // What a plain #[test] does when it is called as a worker.
+        Ok("no host") if first == "worker" => {
+            println!("running 0 tests");
+            ExitCode::SUCCESS
+        }
+        _ if VERBS.contains(&first.as_str()) => pathproof::main(zoo::zoo()),
+        _ => test(),
+    }
+}
+
+fn test() -> ExitCode {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to write in");
+    run::SCRATCH.set(folder.path().into()).expect("set once");
+    let mut trials = findings::trials();
+    trials.extend(conditions::trials());
+    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
+}
+
+/// The body of a fuzz target, on what stdin has.
+fn fuzz(operation: &str) -> ExitCode {
+    let mut data = Vec::new();
+    std::io::stdin().read_to_end(&mut data).expect("stdin");
+    let zoo = zoo::zoo();
+    let operation = zoo.iter().find(|of| of.name() == operation);
+    pathproof::fuzz(operation.expect("an operation of the zoo"), &data);
+    ExitCode::SUCCESS
 }

@@ -21,7 +21,7 @@ pub fn markdown(report: &Report) -> String {
     let outcome = report.outcome();
     let mark = match outcome {
         Outcome::Verified => "✅",
-        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => "❌",
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => "❌",
         Outcome::Inconclusive => "❔",
     };
     let mut out = format!("### {mark} {outcome}\n\n");

@@ -109,7 +109,9 @@ fn banner(report: &Report) -> Markup {
     let (class, mark) = match outcome {
         Outcome::Verified => ("good", "✓"),
         Outcome::Inconclusive => ("warn", "?"),
-        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => ("bad", "✗"),
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => {
+            ("bad", "✗")
+        }
     };
     html! {
         div class={ "banner " (class) } role="status" {
@@ -129,7 +131,7 @@ fn facts(report: &Report) -> Markup {
             @for run in report.runs() {
                 dt { "Command" }
                 dd { code { (one_line(&run.verb)) @for arg in &run.args { " " (one_line(arg)) } } }
-                dt { "Seed" } dd { code { (run.seed) } }
+                @if let Some(seed) = run.seed { dt { "Seed" } dd { code { (seed) } } }
                 dt { "Started" } dd { (one_line(&run.started)) }
             }
             @if let Some(machine) = report.machine() {
@@ -178,7 +180,7 @@ fn ledger(report: &Report) -> Markup {
                         th role="columnheader" scope="col" { "Path" }
                         th role="columnheader" scope="col" { "State" }
                         th.number role="columnheader" scope="col" { "Cases" }
-                        th role="columnheader" scope="col" { "Errors compared" }
+                        th role="columnheader" scope="col" { "Refusals compared" }
                         th role="columnheader" scope="col" { "Receipt, or why none" }
                     }
                 }

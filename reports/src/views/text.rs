@@ -68,7 +68,13 @@ pub fn text(report: &Report, color: bool) -> String {
 
 fn ledger(report: &Report, color: bool) -> String {
     let mut table = plain_table(
-        ["path", "state", "cases", "errors", "receipt, or why none"],
+        [
+            "path",
+            "state",
+            "cases",
+            "refusals compared",
+            "receipt, or why none",
+        ],
         2,
     );
     for (i, (_, rows)) in by_operation(report).into_iter().enumerate() {
@@ -215,7 +221,7 @@ fn color_of_outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Verified => color_of_state(State::Verified),
         Outcome::Inconclusive => color_of_state(State::Unavailable),
-        Outcome::Failed | Outcome::NotExecuted | Outcome::Unfinished => {
+        Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => {
             color_of_state(State::Failed)
         }
     }

@@ -66,7 +66,7 @@ prop_compose! {
 
 prop_compose! {
     fn any_run()(
-        verb in any_text(), args in vec(any_text(), 0..4), seed in any::<u64>(), started in any_text(),
+        verb in any_text(), args in vec(any_text(), 0..4), seed in option::of(any::<u64>()), started in any_text(),
     ) -> Record {
         Record::Run(Run { verb, args, seed, started })
     }

@@ -39,7 +39,7 @@ pub(super) fn wrong_lane(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 /// The right bytes, and one fewer of them than there are.
 pub(super) fn too_short(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
-    Ok(if len > 0 && len % (2 * BLOCK) == 0 {
+    Ok(if len > 0 && len.is_multiple_of(2 * BLOCK) {
         len - 1
     } else {
         len
@@ -142,10 +142,10 @@ fn wrong_every(period: u64, calls: &AtomicU64, i: &Input<'_>, out: &mut [u8]) ->
 pub(super) fn remembers(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     static LAST: AtomicU8 = AtomicU8::new(0);
     let len = encode(i.bytes(), out);
-    if let Some(&last) = i.bytes().last() {
-        if LAST.swap(last, Relaxed) >= 0x80 {
-            out[0] ^= 1;
-        }
+    if let Some(&last) = i.bytes().last()
+        && LAST.swap(last, Relaxed) >= 0x80
+    {
+        out[0] ^= 1;
     }
     Ok(len)
 }

@@ -90,7 +90,7 @@ pub(super) mod reference {
 
     /// An odd length wins; else the first byte that is no digit. Capital letters are none.
     pub(in super::super) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
-        if text.len() % 2 != 0 {
+        if !text.len().is_multiple_of(2) {
             return Err(Failure::kind("odd_length"));
         }
         let mut bytes = vec![0; text.len() / 2];

@@ -45,7 +45,7 @@ pub(super) fn writes_after(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 /// Beyond the end, but never into a page that may be inaccessible: the margin shows it.
 pub(super) fn writes_after_in_page(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let end = out.as_mut_ptr_range().end;
-    if end.addr() % PAGE != 0 {
+    if !end.addr().is_multiple_of(PAGE) {
         poke(end);
     }
     Ok(encode(i.bytes(), out))
@@ -73,7 +73,7 @@ pub(super) fn depends_on_alignment(i: &Input<'_>, out: &mut [u8]) -> Outcome<usi
 pub(super) fn depends_on_neighbour(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
     let end = i.bytes().as_ptr_range().end;
-    if len > 0 && end.addr() % PAGE != 0 {
+    if len > 0 && !end.addr().is_multiple_of(PAGE) {
         out[len - 1] ^= peek(end) & 1;
     }
     Ok(len)
@@ -83,7 +83,7 @@ pub(super) fn depends_on_neighbour(i: &Input<'_>, out: &mut [u8]) -> Outcome<usi
 pub(super) fn depends_on_a_digit(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     let len = encode(i.bytes(), out);
     let end = i.bytes().as_ptr_range().end;
-    if len > 0 && end.addr() % PAGE != 0 && peek(end).is_ascii_digit() {
+    if len > 0 && !end.addr().is_multiple_of(PAGE) && peek(end).is_ascii_digit() {
         out[len - 1] ^= 1;
     }
     Ok(len)

@@ -1,0 +1,540 @@
+//! What else can be wrong: the command line, files, tokens, references, the program itself. Each has its exit code and one line that
+//! says what is wrong; none is a panic.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+use pathproof_reports::State;
+
+use crate::run::{Ran, command, program, scratch, shell, utf8, zoo, zoo_as};
+use crate::zoo::ROWS;
+
+/// Makes tests of functions, under their own names.
+macro_rules! trials {
+    ($($(#[$when:meta])? $test:ident),* $(,)?) => {
+        pub(crate) fn trials() -> Vec<Trial> {
+            vec![$($(#[$when])? Trial::test(stringify!($test), || { $test(); Ok(()) })),*]
+        }
+    };
+}
+
+trials![
+    a_healthy_operation_passes,
+    a_required_path_that_is_absent_is_exit_4,
+    a_required_path_that_nobody_knows_is_exit_2,
+    a_filter_that_matches_nothing_is_exit_4,
+    flags_that_make_no_sense_are_exit_2,
+    places_that_cannot_be_written_are_exit_2,
+    a_token_with_any_changed_character_is_exit_2,
+    tokens_that_do_not_fit_are_exit_2,
+    own_rows_that_are_none_are_exit_2,
+    files_that_are_no_records_are_exit_2,
+    files_that_are_no_known_answers_are_exit_2,
+    a_reference_that_fails_is_exit_2,
+    a_program_that_hosts_no_workers_is_exit_2,
+    a_chatty_path_does_no_harm,
+    a_closed_pipe_is_no_panic,
+    wrong_answers_are_told_from_known_ones,
+    commands_are_quoted_for_the_shell,
+    the_test_suite_fails_the_path_that_is_wrong,
+    the_fuzz_target_aborts_on_the_path_that_is_wrong,
+    #[cfg(target_os = "linux")]
+    a_killed_run_leaves_its_records_and_no_worker,
+];
+
+/// Next to nothing of a verification, where the cases do not matter.
+const FEW: [&str; 5] = ["--shard", "1/701", "--cases", "1", "--quiet"];
+
+/// Asserts an exit code, and one line of error that says all of this.
+#[track_caller]
+fn refused(args: &[&str], exit: i32, says: &[&str]) {
+    is_refused(&zoo(args), exit, says);
+}
+
+#[track_caller]
+fn is_refused(ran: &Ran, exit: i32, says: &[&str]) {
+    assert_eq!(ran.exit, Some(exit), "{ran:#?}");
+    let [line] = ran.stderr.lines().collect::<Vec<_>>()[..] else {
+        panic!("not one line on stderr: {ran:#?}")
+    };
+    assert!(line.starts_with("error: "), "{line}");
+    for part in says {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
+}
+
+/// A token, with the checksum that it should have.
+fn token(text: &str) -> String {
+    let sum = crc::Crc::<u16>::new(&crc::CRC_16_IBM_SDLC).checksum(text.as_bytes());
+    format!("{text}:{sum:04x}")
+}
+
+fn write(name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = scratch(name);
+    fs::write(&path, content).expect("the scratch folder can be written");
+    utf8(&path).into()
+}
+
+fn a_healthy_operation_passes() {
+    let ran = zoo(&[&["verify", "healthy", "--format", "json"][..], &FEW].concat());
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    let states: Vec<_> = report
+        .paths()
+        .map(|row| (row.isa.as_str(), row.state))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("scalar", State::Verified),
+            ("scalar", State::Verified),
+            ("avx512", State::Unavailable),
+            ("neon", State::Unavailable)
+        ]
+    );
+}
+
+fn a_required_path_that_is_absent_is_exit_4() {
+    let ran = zoo(&[&["verify", "healthy", "--require", "neon"][..], &FEW].concat());
+    assert_eq!(ran.exit, Some(4), "{ran:#?}");
+    let line = ran
+        .stdout
+        .lines()
+        .find(|line| line.contains("neon is required"));
+    let line = line.unwrap_or_else(|| panic!("{ran:#?}"));
+    assert!(
+        line.contains("unavailable: not built: the zoo keeps none"),
+        "{line}"
+    );
+    // Where the filter leaves no such path, it is not there either.
+    let ran = zoo(&[&["verify", "chatty/scalar", "--require", "neon"][..], &FEW].concat());
+    assert_eq!(ran.exit, Some(4), "{ran:#?}");
+    assert!(
+        ran.stdout
+            .contains("the filter leaves no path of that name"),
+        "{ran:#?}"
+    );
+}
+
+fn a_required_path_that_nobody_knows_is_exit_2() {
+    refused(
+        &[&["verify", "healthy", "--require", "avx513"][..], &FEW].concat(),
+        2,
+        &["--require avx513", "nearest are avx512"],
+    );
+}
+
+fn a_filter_that_matches_nothing_is_exit_4() {
+    let says = &["\"heathly\" matches no path", "nearest are healthy/"];
+    refused(&["verify", "heathly", "--quiet"], 4, says);
+    refused(&["list", "heathly"], 4, says);
+    let out = scratch("filter");
+    refused(&["run", "heathly", "--quiet", "--out", utf8(&out)], 4, says);
+    refused(
+        &["replay", &token("healthy:b64.QQ:in=end:out=end"), "heathly"],
+        4,
+        says,
+    );
+    let known = write("filter.json", r#"{"cases": []}"#);
+    refused(&["vectors", &known, "heathly"], 4, says);
+    refused(&["verify", "[", "--quiet"], 2, &["filter \"[\""]);
+}
+
+fn flags_that_make_no_sense_are_exit_2() {
+    for (flag, value) in [
+        ("--shard", "0/3"),
+        ("--shard", "4/3"),
+        ("--timeout", "NaN"),
+        ("--timeout", "0"),
+        ("--data", "rows.u8"),
+        ("--data", "rows.u8:0"),
+    ] {
+        refused(&["verify", "healthy", flag, value], 2, &[flag, "expected"]);
+    }
+    refused(
+        &["verify", "healthy", "--jobs", "0"],
+        2,
+        &["--jobs 0", "at least one"],
+    );
+    refused(&["worker"], 2, &["this program calls itself"]);
+}
+
+fn places_that_cannot_be_written_are_exit_2() {
+    // Below a file, which stops even root.
+    let below = write("file", "") + "/below";
+    refused(
+        &["run", "healthy", "--quiet", "--out", &below],
+        2,
+        &["cannot make the folder", "--out"],
+    );
+    refused(&["list", "-o", &below], 2, &["cannot write", &below]);
+    refused(
+        &[&["verify", "healthy", "-o", &below][..], &FEW].concat(),
+        2,
+        &["cannot write", &below],
+    );
+}
+
+fn a_token_with_any_changed_character_is_exit_2() {
+    let good = token("healthy:s77.33.random:in=a13:out=end");
+    let ran = zoo(&["replay", &good]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    for at in 0..good.len() {
+        let other = if good.as_bytes()[at] == b'1' {
+            "2"
+        } else {
+            "1"
+        };
+        let mut typo = good.clone();
+        typo.replace_range(at..=at, other);
+        refused(&["replay", &typo], 2, &["token"]);
+    }
+    refused(&["replay", ""], 2, &["is no token"]);
+}
+
+fn tokens_that_do_not_fit_are_exit_2() {
+    let crc = |row: &[u8]| crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(row);
+    let row =
+        |index: usize, crc: u32| token(&format!("rows:row.animals.{index}.{crc:08x}:in=a0:out=a0"));
+    let good = row(7, crc(ROWS[7]));
+    assert_eq!(zoo(&["replay", &good, "rows/scalar"]).exit, Some(0));
+    assert_eq!(zoo(&["replay", &good]).exit, Some(1));
+    for (token, says) in [
+        (
+            row(8, crc(ROWS[7])),
+            "animals has rows 0..=7, and row 8 was asked for",
+        ),
+        (row(usize::MAX, 0), "was asked for"),
+        (row(6, crc(ROWS[7])), "row 6 of animals has changed"),
+        (
+            token("rows:row.plants.0.00000000:in=a0:out=a0"),
+            "no set plants",
+        ),
+        (token("unheard_of:b64.QQ:in=a0:out=a0"), "unheard_of"),
+        (
+            token("rotate:b64.QQ:in=a0:out=a0"),
+            "takes the parameters [k]",
+        ),
+        (token("healthy:b64.QQ:k=1:in=a0:out=a0"), "the case has [k]"),
+        (token("find:b64.QQ:in=a0:out=a0"), "takes 2 part(s)"),
+        (
+            token("healthy:s1.99999999999.random:in=a0:out=a0"),
+            "a length of 99999999999",
+        ),
+        (token("healthy:s1.3.purple:in=a0:out=a0"), "is no source"),
+        (token("healthy:b64.Q:in=a0:out=a0"), "not base64url"),
+        (token("healthy:@nowhere.b64:in=a0:out=a0"), "nowhere.b64"),
+        (token("healthy:b64.QQ:in=a64:out=a0"), "a0 to a63"),
+        (token("healthy:b64.QQ:in=a0:out=a0:warm=-1"), "not a number"),
+    ] {
+        refused(&["replay", &token], 2, &[says]);
+    }
+}
+
+fn own_rows_that_are_none_are_exit_2() {
+    let short = write("short.u8", [1; 15]) + ":16";
+    refused(
+        &["verify", "healthy", "--quiet", "--data", &short],
+        2,
+        &["has 15 bytes", "one row of 16", "FILE:ROW"],
+    );
+    refused(
+        &["verify", "healthy", "--quiet", "--data", "nowhere.u8:16"],
+        2,
+        &["--data", "cannot read nowhere.u8"],
+    );
+}
+
+fn files_that_are_no_records_are_exit_2() {
+    let listed = zoo(&["list", "--format", "json"]).stdout;
+    let good = write("good.jsonl", &listed);
+    let page = scratch("page.html");
+    let ran = zoo(&["report", &good, "--page", utf8(&page)]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let other = listed.replacen("\"schema\":", "\"schema\":9", 1);
+    assert_ne!(other, listed);
+    for (name, content, says) in [
+        ("other.jsonl", other.as_str(), "schema 9"),
+        ("empty.jsonl", "", "is empty"),
+        (
+            "known.jsonl",
+            "{\"cases\": []}\n",
+            "expected the record of a machine",
+        ),
+    ] {
+        let file = write(name, content);
+        refused(&["report", &file, "--page", utf8(&page)], 2, &[says, &file]);
+    }
+    refused(
+        &["report", "nowhere.jsonl"],
+        2,
+        &["cannot read nowhere.jsonl"],
+    );
+}
+
+fn files_that_are_no_known_answers_are_exit_2() {
+    let whole = r#"{"cases": [{"op": "healthy", "input_hex": "d0", "output": "0d"}]}"#;
+    let file = write("whole.json", whole);
+    assert_eq!(zoo(&["vectors", &file]).exit, Some(0));
+    for (name, content, says) in [
+        ("truncated.json", &whole[..whole.len() / 2], "cut off"),
+        ("odd.json", &whole.replace("d0", "d"), "case 0"),
+        ("none.json", &whole.replace("output", "outcome"), "case 0"),
+    ] {
+        let file = write(name, content);
+        refused(&["vectors", &file, "--quiet"], 2, &[says, &file]);
+    }
+    refused(&["vectors", "nowhere.json"], 2, &["nowhere.json"]);
+    // Answers of which none is for an operation of this program check nothing.
+    let strange = write("strange.json", whole.replace("healthy", "unheard_of"));
+    assert_eq!(zoo(&["vectors", &strange]).exit, Some(4));
+}
+
+fn a_reference_that_fails_is_exit_2() {
+    let verify = |operation| {
+        zoo(&[
+            "verify", operation, "--quiet", "--seed", "1", "--cases", "1",
+        ])
+    };
+    let panics = verify("reference_panics");
+    is_refused(
+        &panics,
+        2,
+        &["the reference of reference_panics panicked: the reference has a hole"],
+    );
+    assert!(panics.stdout.contains("NOT EXECUTED"), "{panics:#?}");
+    is_refused(
+        &verify("reference_aborts"),
+        2,
+        &[
+            "reference_aborts",
+            "in its reference",
+            "nothing is known of any path",
+        ],
+    );
+    is_refused(
+        &verify("no_capacity"),
+        2,
+        &["no_capacity", "Operation::capacity"],
+    );
+}
+
+fn a_program_that_hosts_no_workers_is_exit_2() {
+    let ran = zoo_as("no host", &["verify", "healthy", "--quiet"], b"");
+    is_refused(
+        &ran,
+        2,
+        &["must begin with `pathproof::main`", "harness = false"],
+    );
+}
+
+fn a_chatty_path_does_no_harm() {
+    let args = [
+        "verify", "chatty", "--shard", "1/70", "--cases", "10", "--format", "json",
+    ];
+    let ran = zoo(&args);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    assert_eq!(report.paths().count(), 3);
+    assert!(
+        report.paths().all(|row| row.state == State::Verified),
+        "{ran:#?}"
+    );
+    let printed = report
+        .figures()
+        .find(|figure| figure.quantity == "printed by paths");
+    let printed = printed.and_then(|figure| figure.value).unwrap_or(0.0);
+    let calls = report.paths().map(|row| row.cases).max().unwrap_or(0);
+    assert!(
+        printed > 30.0 * calls as f64,
+        "{printed} bytes in {calls} calls"
+    );
+}
+
+fn a_closed_pipe_is_no_panic() {
+    for verb in [
+        "list",
+        "verify healthy --shard 1/701 --format json",
+        "verify healthy --shard 1/701",
+    ] {
+        // `shell` asserts that nothing panicked.
+        shell(&format!("'{}' {verb} | head -n 1", utf8(&program())));
+    }
+}
+
+/// The command of each finding gives the same finding.
+#[track_caller]
+fn repeats(ran: &Ran, of: &[&str]) {
+    assert_eq!(ran.exit, Some(1), "{ran:#?}");
+    let report = ran.records();
+    let names: Vec<_> = report.findings().map(|finding| finding.name()).collect();
+    assert_eq!(names, of);
+    for finding in report.findings() {
+        let again = shell(&finding.command);
+        assert_eq!(again.exit, Some(1), "{}\n{again:#?}", finding.command);
+        let again = again.records();
+        assert!(
+            again
+                .findings()
+                .any(|f| (f.name(), &f.verdict) == (finding.name(), &finding.verdict)),
+            "{finding:#?}"
+        );
+    }
+}
+
+fn wrong_answers_are_told_from_known_ones() {
+    let known = write(
+        "known.json",
+        r#"{"cases": [
+            {"op": "answers", "input_hex": "d0", "output": "0d"},
+            {"op": "answers", "input_hex": "07", "output_hex": "3730"},
+            {"op": "refusals", "input_hex": "30303030303a", "error": {"kind": "bad_digit", "position": 5}}
+        ]}"#,
+    );
+    for (filter, wrong) in [
+        ("answers/wrong-*", "answers/wrong-table/fills"),
+        ("refusals/accepts-colon", "refusals/accepts-colon/fills"),
+    ] {
+        let ran = zoo(&["vectors", &known, filter, "--format", "json"]);
+        repeats(&ran, &[wrong]);
+        let report = ran.records();
+        let rows: Vec<_> = report.paths().filter(|row| row.name() != wrong).collect();
+        assert!(rows.iter().any(|row| row.isa == "reference"), "{rows:#?}");
+        assert!(
+            rows.iter().all(|row| row.state == State::Verified),
+            "{rows:#?}"
+        );
+    }
+    // A wrong reference is found first, before all that agree with it.
+    let wrong = write(
+        "wrong.json",
+        r#"{"cases": [{"op": "healthy", "input_hex": "d0", "output": "0c"}]}"#,
+    );
+    let ran = zoo(&[
+        "vectors",
+        &wrong,
+        "healthy/scalar/fills",
+        "--format",
+        "json",
+    ]);
+    repeats(&ran, &["healthy/reference/returns", "healthy/scalar/fills"]);
+}
+
+/// Folders have spaces: the program's own here, and that of long findings in the family `long`.
+fn commands_are_quoted_for_the_shell() {
+    let folder = scratch("it's a copy");
+    fs::create_dir(&folder).expect("the scratch folder can be written");
+    let copy = folder.join("zoo");
+    fs::hard_link(program(), &copy)
+        .or_else(|_| fs::copy(program(), &copy).map(drop))
+        .expect("the program can be copied");
+    let args = ["verify", "answers/wrong-table", "--format", "json"];
+    let output = command(&copy).args(args).args(FEW).output();
+    let ran = Ran::of(output.expect("the copy runs"));
+    repeats(&ran, &["answers/wrong-table/fills"]);
+    let report = ran.records();
+    let command = &report.findings().next().expect("seen above").command;
+    assert!(command.contains("a copy/zoo"), "{command}");
+}
+
+fn the_test_suite_fails_the_path_that_is_wrong() {
+    let path = "memory/reads-after/fills";
+    let ran = zoo_as("tests", &[path, "--exact"], b"");
+    assert_eq!(ran.exit, Some(101), "{ran:#?}");
+    let line = format!("test {path} ... FAILED");
+    assert!(ran.stdout.contains(&line), "no {line:?} in {ran:#?}");
+    let told = ran
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("token: "));
+    let told = told.unwrap_or_else(|| panic!("no token in {ran:#?}"));
+    assert_eq!(zoo(&["replay", told, path]).exit, Some(1));
+    // What cannot run is no pass.
+    let ran = zoo_as("tests", &["--list", "neon"], b"");
+    assert!(
+        ran.stdout
+            .contains("[not built: the zoo keeps none] healthy/neon/fills"),
+        "{ran:#?}"
+    );
+    let ran = zoo_as("tests", &["healthy/neon"], b"");
+    assert!(ran.stdout.contains("1 ignored"), "{ran:#?}");
+}
+
+fn the_fuzz_target_aborts_on_the_path_that_is_wrong() {
+    let healthy = zoo_as("fuzz", &["healthy"], b"\0\0\0\0\xd0");
+    assert_eq!(healthy.exit, Some(0), "{healthy:#?}");
+    let wrong = zoo_as("fuzz", &["answers"], b"\0\0\0\0\xd1");
+    assert_eq!(wrong.exit, None, "{wrong:#?}");
+    assert!(
+        wrong
+            .stderr
+            .contains("answers/wrong-table/fills: differs: at byte 1 of 2"),
+        "{wrong:#?}"
+    );
+    let told = wrong
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("token: "));
+    let told = told.unwrap_or_else(|| panic!("no token in {wrong:#?}"));
+    assert_eq!(zoo(&["replay", told, "answers/wrong-table"]).exit, Some(1));
+}
+
+#[cfg(target_os = "linux")]
+fn a_killed_run_leaves_its_records_and_no_worker() {
+    use std::time::{Duration, Instant};
+
+    /// The state of a process and its parent, from /proc; `None` if there is no such process any more.
+    fn process(id: u32) -> Option<(char, u32)> {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = after_name.next()?.chars().next()?;
+        Some((state, after_name.next()?.parse().ok()?))
+    }
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "waited in vain for {what}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    let out = scratch("killed");
+    let records = out.join("records.jsonl");
+    let mut run = command(program())
+        .args(["run", "slow", "--quiet", "--out", utf8(&out)])
+        .spawn()
+        .expect("the zoo starts");
+    wait_until("the first check", || {
+        fs::read_to_string(&records).is_ok_and(|text| text.contains("\"quantity\":\"cases\""))
+    });
+    let all = fs::read_dir("/proc").expect("/proc").flatten();
+    let workers: Vec<u32> = all
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|id| process(*id).is_some_and(|(_, parent)| parent == run.id()))
+        .collect();
+    assert!(!workers.is_empty());
+    run.kill().expect("it is running");
+    let status = run.wait().expect("it has ended");
+    assert_eq!(status.code(), None, "killed, not ended");
+    wait_until("the workers' end", || {
+        // One that nobody has collected yet is a zombie, and as dead.
+        workers
+            .iter()
+            .all(|id| process(*id).is_none_or(|(state, _)| "ZX".contains(state)))
+    });
+
+    let ran = zoo(&["report", utf8(&records), "--quiet"]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    assert!(ran.stdout.contains("did not finish"), "{ran:#?}");
+    let row = ran
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("slow/sleeps/fills"));
+    assert!(
+        row.is_some_and(|row| row.contains("NOT EXECUTED")),
+        "{ran:#?}"
+    );
+}

@@ -157,6 +157,13 @@ impl Answer for String {
     }
 }
 
+/// An answer that somebody else keeps, too.
+impl<A: Answer> Answer for std::rc::Rc<A> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        (**self).bytes()
+    }
+}
+
 /// The answer of a check: that it passed.
 impl Answer for () {
     fn bytes(&self) -> Cow<'_, [u8]> {

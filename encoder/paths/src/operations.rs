@@ -1,5 +1,9 @@
 //! Which functions of the encoder there are to verify, on which paths, on which data.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
 use pathproof::{CodePath, Failure, Input, Operation, Reason};
 use q64::{Encoder, Isa, Q64Error};
 
@@ -54,15 +58,17 @@ fn encode() -> Operation {
             CodePath::returns(isa, move |i| Ok(encoder.encode(i.bytes()))),
         ]
     });
-    let fills = CodePath::fills("auto", |i, out| {
-        q64::q64_encode_to_buffer(i.bytes(), out).map_err(failure)
-    });
-    let returns = CodePath::returns("auto", |i| Ok(q64::q64_encode(i.bytes())));
+    let chosen = chosen(
+        of,
+        q64::q64_encode_to_buffer,
+        |data| Ok(q64::q64_encode(data).into_bytes()),
+        |len| 2 * len,
+    );
 
     Operation::new(of.name(), |i| Ok(reference::encode(i.bytes())))
         .capacity(|i| 2 * i.bytes().len())
         .paths(rows)
-        .paths(chosen(of, [fills, returns]))
+        .paths(chosen)
         .law("decode(encode(x)) = x", |i, encode| {
             let text = encode(i).map_err(|e| format!("encode refuses: {e}"))?;
             match reference::decode(&text) {
@@ -106,17 +112,19 @@ fn decode() -> Operation {
             CodePath::returns(isa, move |i| encoder.decode(i.bytes()).map_err(failure)),
         ]
     });
-    let fills = CodePath::fills("auto", |i, out| {
-        q64::q64_decode_to_buffer(i.bytes(), out).map_err(failure)
-    });
-    let returns = CodePath::returns("auto", |i| q64::q64_decode(i.bytes()).map_err(failure));
+    let chosen = chosen(
+        of,
+        |text, out| q64::q64_decode_to_buffer(text, out),
+        |text| q64::q64_decode(text),
+        |len| len / 2,
+    );
 
     Operation::new(of.name(), |i| reference::decode(i.bytes()))
         .from_bytes(|bytes, _| reference::encode(bytes))
         .capacity(|i| i.bytes().len() / 2)
         .work(|i| i.bytes().len() / 2)
         .paths(rows)
-        .paths(chosen(of, [fills, returns]))
+        .paths(chosen)
         .law("encode(decode(t)) = t", |i, decode| {
             let data = decode(i).map_err(|e| format!("decode refuses a valid text: {e}"))?;
             let holds = reference::encode(&data) == i.bytes();
@@ -143,9 +151,51 @@ fn rows(
     of.paths().iter().flat_map(row).collect()
 }
 
-/// The free functions, which take the best row for this CPU.
-fn chosen(of: q64::Operation, paths: [CodePath; 2]) -> [CodePath; 2] {
-    paths.map(|path| path.executes(Encoder::new().isa_of(of).features()))
+/// The free functions, which take the best row for this CPU, and what their callers do with the answers: a buffer made for each
+/// call (`fresh`), and answers that live on (`kept`), so that the allocator cannot hand out warm memory again.
+fn chosen(
+    of: q64::Operation,
+    fills: fn(&[u8], &mut [u8]) -> Result<usize, Q64Error>,
+    returns: fn(&[u8]) -> Result<Vec<u8>, Q64Error>,
+    capacity: fn(usize) -> usize,
+) -> [CodePath; 4] {
+    let into_fresh = move |data: &[u8]| {
+        let mut answer = vec![0; capacity(data.len())];
+        fills(data, &mut answer).map(|_| answer)
+    };
+    let shelf = Shelf::default();
+    [
+        CodePath::fills("auto", move |i, out| fills(i.bytes(), out).map_err(failure)),
+        CodePath::returns("auto", move |i| returns(i.bytes()).map_err(failure)),
+        CodePath::returns("auto", move |i| into_fresh(i.bytes()).map_err(failure)).via("fresh"),
+        CodePath::returns("auto", move |i| {
+            returns(i.bytes())
+                .map_err(failure)
+                .map(|answer| shelf.keep(answer))
+        })
+        .via("kept"),
+    ]
+    .map(|path| path.executes(Encoder::new().isa_of(of).features()))
+}
+
+/// The latest answers: as many as a cache of the first level does not hold, and no more than memory bears.
+#[derive(Default)]
+struct Shelf(RefCell<VecDeque<Rc<Vec<u8>>>>);
+
+impl Shelf {
+    const MOST: usize = 64;
+    const MOST_BYTES: usize = 64 << 20;
+
+    fn keep(&self, answer: Vec<u8>) -> Rc<Vec<u8>> {
+        let answer = Rc::new(answer);
+        let mut kept = self.0.borrow_mut();
+        let most = (Self::MOST_BYTES / answer.len().max(1)).clamp(1, Self::MOST);
+        kept.push_back(Rc::clone(&answer));
+        while kept.len() > most {
+            kept.pop_front();
+        }
+        answer
+    }
 }
 
 fn failure(error: Q64Error) -> Failure {

@@ -9,20 +9,38 @@ use crate::{reference, roofline};
 /// Encoders, on the very bytes that the paths encode.
 pub(crate) fn encode() -> Vec<Peer> {
     let hex = |name: &'static str, f: fn(&[u8], &mut [u8]) -> Option<usize>| {
-        Peer::new(fills(name, f), |i| i.bytes().to_vec(), |i| Ok(plain::hex(i.bytes())))
+        Peer::new(
+            fills(name, f),
+            |i| i.bytes().to_vec(),
+            |i| Ok(plain::hex(i.bytes())),
+        )
     };
     let base64 = |name: &'static str, f: fn(&[u8], &mut [u8]) -> Option<usize>| {
-        Peer::new(fills(name, f), |i| i.bytes().to_vec(), |i| Ok(plain::base64(i.bytes())))
+        Peer::new(
+            fills(name, f),
+            |i| i.bytes().to_vec(),
+            |i| Ok(plain::base64(i.bytes())),
+        )
     };
     vec![
-        hex("faster-hex", |data, out| Some(faster_hex::hex_encode(data, out).ok()?.len())),
-        hex("hex-simd", |data, out| Some(hex_simd::encode(data, out.as_out(), hex_simd::AsciiCase::Lower).len())),
-        hex("const-hex", |data, out| const_hex::encode_to_slice(data, out).ok().map(|()| out.len())),
+        hex("faster-hex", |data, out| {
+            Some(faster_hex::hex_encode(data, out).ok()?.len())
+        }),
+        hex("hex-simd", |data, out| {
+            Some(hex_simd::encode(data, out.as_out(), hex_simd::AsciiCase::Lower).len())
+        }),
+        hex("const-hex", |data, out| {
+            const_hex::encode_to_slice(data, out)
+                .ok()
+                .map(|()| out.len())
+        }),
         hex("data-encoding", |data, out| {
             data_encoding::HEXLOWER.encode_mut(data, out);
             Some(out.len())
         }),
-        base64("base64-simd", |data, out| Some(base64_simd::STANDARD.encode(data, out.as_out()).len())),
+        base64("base64-simd", |data, out| {
+            Some(base64_simd::STANDARD.encode(data, out.as_out()).len())
+        }),
         base64("base64", |data, out| BASE64.encode_slice(data, out).ok()),
         roofline::encode(),
     ]
@@ -31,18 +49,40 @@ pub(crate) fn encode() -> Vec<Peer> {
 /// Decoders, on the hex or base64 of the bytes that the paths' text holds.
 pub(crate) fn decode() -> Vec<Peer> {
     let hex = |name: &'static str, f: fn(&[u8], &mut [u8]) -> Option<usize>| {
-        Peer::new(fills(name, f), |i| plain::hex(&data_of(i)), |i| plain::unhex(i.bytes()))
+        Peer::new(
+            fills(name, f),
+            |i| plain::hex(&data_of(i)),
+            |i| plain::unhex(i.bytes()),
+        )
     };
     let base64 = |name: &'static str, f: fn(&[u8], &mut [u8]) -> Option<usize>| {
-        Peer::new(fills(name, f), |i| plain::base64(&data_of(i)), |i| plain::unbase64(i.bytes()))
+        Peer::new(
+            fills(name, f),
+            |i| plain::base64(&data_of(i)),
+            |i| plain::unbase64(i.bytes()),
+        )
     };
     vec![
-        hex("faster-hex", |text, out| faster_hex::hex_decode(text, out).ok().map(|()| out.len())),
-        hex("hex-simd", |text, out| Some(hex_simd::decode(text, out.as_out()).ok()?.len())),
-        hex("const-hex", |text, out| const_hex::decode_to_slice(text, out).ok().map(|()| out.len())),
-        hex("data-encoding", |text, out| data_encoding::HEXLOWER.decode_mut(text, out).ok()),
-        base64("base64-simd", |text, out| Some(base64_simd::STANDARD.decode(text, out.as_out()).ok()?.len())),
-        base64("base64", |text, out| BASE64.decode_slice_unchecked(text, out).ok()),
+        hex("faster-hex", |text, out| {
+            faster_hex::hex_decode(text, out).ok().map(|()| out.len())
+        }),
+        hex("hex-simd", |text, out| {
+            Some(hex_simd::decode(text, out.as_out()).ok()?.len())
+        }),
+        hex("const-hex", |text, out| {
+            const_hex::decode_to_slice(text, out)
+                .ok()
+                .map(|()| out.len())
+        }),
+        hex("data-encoding", |text, out| {
+            data_encoding::HEXLOWER.decode_mut(text, out).ok()
+        }),
+        base64("base64-simd", |text, out| {
+            Some(base64_simd::STANDARD.decode(text, out.as_out()).ok()?.len())
+        }),
+        base64("base64", |text, out| {
+            BASE64.decode_slice_unchecked(text, out).ok()
+        }),
         roofline::decode(),
     ]
 }
@@ -51,7 +91,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 
 fn fills(name: &'static str, f: fn(&[u8], &mut [u8]) -> Option<usize>) -> CodePath {
-    CodePath::fills(name, move |i, out| f(i.bytes(), out).ok_or_else(Failure::opaque))
+    CodePath::fills(name, move |i, out| {
+        f(i.bytes(), out).ok_or_else(Failure::opaque)
+    })
 }
 
 /// The bytes that a text of the paths holds.
@@ -64,23 +106,44 @@ mod plain {
     use super::*;
 
     pub(super) fn hex(data: &[u8]) -> Vec<u8> {
-        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-        data.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        let digit = |nibble: u8| {
+            if nibble < 10 {
+                b'0' + nibble
+            } else {
+                b'a' + nibble - 10
+            }
+        };
+        data.iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect()
     }
 
     pub(super) fn unhex(text: &[u8]) -> Outcome<Vec<u8>> {
-        let digit = |c: &u8| (*c as char).to_digit(16).map(|d| d as u8).ok_or_else(Failure::opaque);
+        let digit = |c: &u8| {
+            (*c as char)
+                .to_digit(16)
+                .map(|d| d as u8)
+                .ok_or_else(Failure::opaque)
+        };
         let digits = text.iter().map(digit).collect::<Outcome<Vec<u8>>>()?;
-        Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+        Ok(digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect())
     }
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     pub(super) fn base64(data: &[u8]) -> Vec<u8> {
         let group = |bytes: &[u8]| {
-            let word = bytes.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - bytes.len()));
+            let word = bytes
+                .iter()
+                .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
+                << (8 * (3 - bytes.len()));
             let sextet = |i: usize| ALPHABET[(word >> (18 - 6 * i)) as usize & 63];
-            (0..4).map(|i| if i <= bytes.len() { sextet(i) } else { b'=' }).collect::<Vec<_>>()
+            (0..4)
+                .map(|i| if i <= bytes.len() { sextet(i) } else { b'=' })
+                .collect::<Vec<_>>()
         };
         data.chunks(3).flat_map(group).collect()
     }
@@ -88,8 +151,12 @@ mod plain {
     pub(super) fn unbase64(text: &[u8]) -> Outcome<Vec<u8>> {
         let mut data = Vec::new();
         for group in text.chunks(4) {
-            let given: Vec<u32> = group.iter().filter_map(|c| Some(ALPHABET.iter().position(|a| a == c)? as u32)).collect();
-            let word = given.iter().fold(0, |word, sextet| word << 6 | sextet) << (6 * (4 - given.len()));
+            let given: Vec<u32> = group
+                .iter()
+                .filter_map(|c| Some(ALPHABET.iter().position(|a| a == c)? as u32))
+                .collect();
+            let word =
+                given.iter().fold(0, |word, sextet| word << 6 | sextet) << (6 * (4 - given.len()));
             data.extend_from_slice(&word.to_be_bytes()[1..given.len()]);
         }
         Ok(data)

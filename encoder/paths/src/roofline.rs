@@ -12,12 +12,20 @@ use pathproof::{CodePath, Peer};
 const BLOCK: usize = 64;
 
 pub(crate) fn encode() -> Peer {
-    let reference = |data: &[u8]| data.chunks(BLOCK).flat_map(|block| [block, block].concat()).collect::<Vec<u8>>();
+    let reference = |data: &[u8]| {
+        data.chunks(BLOCK)
+            .flat_map(|block| [block, block].concat())
+            .collect::<Vec<u8>>()
+    };
     let path = CodePath::fills("roofline", |i, out| {
         widest(i.bytes(), out, &TWICE);
         Ok(out.len())
     });
-    Peer::new(path, |i| i.bytes().to_vec(), move |i| Ok(reference(i.bytes())))
+    Peer::new(
+        path,
+        |i| i.bytes().to_vec(),
+        move |i| Ok(reference(i.bytes())),
+    )
 }
 
 pub(crate) fn decode() -> Peer {
@@ -32,7 +40,11 @@ pub(crate) fn decode() -> Peer {
         widest(i.bytes(), out, &HALVED);
         Ok(out.len())
     });
-    Peer::new(path, |i| i.bytes().to_vec(), move |i| Ok(reference(i.bytes())))
+    Peer::new(
+        path,
+        |i| i.bytes().to_vec(),
+        move |i| Ok(reference(i.bytes())),
+    )
 }
 
 /// One loop, compiled for each width of vectors.

@@ -78,9 +78,9 @@ pub(super) fn replay(
             ) {
                 Ok(Reply::Verdict(verdict)) => verdict,
                 Err(Stop::Death(death)) => death.verdict(),
-                Err(Stop::Broken(why)) => return Err(session.fail(why)),
+                Err(Stop::Broken(why)) => return session.conclude(Err(why)),
                 Ok(other) => {
-                    return Err(session.fail(format!("a worker replied {other:?} to a case")));
+                    return session.conclude(Err(format!("a worker replied {other:?} to a case")));
                 }
             };
             if verdict != Verdict::Agrees {
@@ -139,8 +139,7 @@ pub(super) fn replay(
             format!("the case fails on {failed} of {ran} path(s)"),
         ),
     };
-    session.end(code, sentence)?;
-    Ok(code)
+    session.conclude(Ok((code, sentence)))
 }
 
 /// The operation of a name.

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use pathproof_reports::{End, Record, Report, Run, Writer};
 
 use super::{Color, Common, Format};
+use crate::ledger::exit;
 use crate::machine;
 use crate::worker::protocol::Catalog;
 
@@ -110,7 +111,7 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the run with its code and sentence, and shows it.
-    pub(super) fn end(&mut self, exit: u8, verdict: String) -> Result<(), String> {
+    fn end(&mut self, exit: u8, verdict: String) -> Result<(), String> {
         self.put(Record::End(End {
             exit,
             seconds: self.started.elapsed().as_secs_f64(),
@@ -130,11 +131,14 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// The same where the run failed: what was measured stays, and the error goes on.
-    pub(super) fn fail(&mut self, why: String) -> String {
-        match self.end(crate::ledger::exit::TROUBLE, why.clone()) {
-            Ok(()) => why,
-            Err(also) => format!("{why}; and {also}"),
+    /// Ends the run with a code and a sentence, or with the error that ended it: what was measured stays, and the error goes on.
+    pub(super) fn conclude(&mut self, verdict: Result<(u8, String), String>) -> Result<u8, String> {
+        match verdict {
+            Ok((code, sentence)) => self.end(code, sentence).map(|()| code),
+            Err(why) => match self.end(exit::TROUBLE, why.clone()) {
+                Ok(()) => Err(why),
+                Err(also) => Err(format!("{why}; and {also}")),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use crate::ledger::exit;
 use crate::plan::Settings;
 use crate::time::{Nanos, Pace, Timed, Times};
 use crate::verdict::{Verdict, side_by_side};
-use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request};
+use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request, SubjectEntry};
 use crate::worker::{Host, Launch, Stop};
 
 /// Plain bytes a call: common widths of embeddings, a page, and what fits each level of a cache and none.
@@ -54,7 +54,7 @@ pub(super) fn time(
         eprintln!("error: {}", matches_nothing(&catalog, filter));
         return Ok(exit::NOTHING);
     }
-    let mut session = Session::begin(common, "time", seed, None)?;
+    let mut session = Session::begin(common, "time", Some(seed), None)?;
     common.note(format_args!("seed {seed}"));
     let measured = measure(
         common,
@@ -65,43 +65,52 @@ pub(super) fn time(
         FULL,
         &mut session,
     );
-    let findings = measured.map_err(|why| session.fail(why))?;
-    let (code, sentence) = match findings {
-        0 => (
-            exit::PASS,
-            "every path and peer agreed with its reference before it was timed".to_string(),
-        ),
-        n => (
-            exit::FINDING,
-            format!(
-                "{n} path(s) or peer(s) did not agree with their reference, and were not timed"
+    let verdict = measured.and_then(|rows| {
+        let failed = rows.iter().filter(|row| row.state == State::Failed).count();
+        rows.into_iter()
+            .try_for_each(|row| session.put(Record::Path(row)))?;
+        Ok(match failed {
+            0 => (
+                exit::PASS,
+                "every path and peer agreed with its reference before it was timed".to_string(),
             ),
-        ),
-    };
-    session.end(code, sentence)?;
-    Ok(code)
+            n => (
+                exit::FINDING,
+                format!(
+                    "{n} path(s) or peer(s) did not agree with their reference, and were not timed"
+                ),
+            ),
+        })
+    });
+    session.conclude(verdict)
 }
 
-/// The short measurement of the main job.
+/// The short measurement of the main job, of what has just been verified.
 pub(super) fn short(
     common: &Common,
-    host: &mut Host,
+    launch: &Launch,
     catalog: &Catalog,
     selected: &[Vec<bool>],
     session: &mut Session<'_>,
-) -> Result<usize, String> {
+) -> Result<(), String> {
+    let settings = Settings {
+        timeout: PATIENCE,
+        ..Settings::default()
+    };
+    let mut host = Host::new(launch, &settings)?;
     measure(
         common,
-        host,
+        &mut host,
         catalog,
         selected,
         &SHORT_SIZES,
         SHORT,
         session,
     )
+    .map(drop)
 }
 
-/// Measures and records; how many subjects did not agree.
+/// Measures, and records the figures; the rows of what was measured.
 fn measure(
     common: &Common,
     host: &mut Host,
@@ -110,7 +119,7 @@ fn measure(
     sizes: &[usize],
     pace: Pace,
     session: &mut Session<'_>,
-) -> Result<usize, String> {
+) -> Result<Vec<PathRow>, String> {
     let chosen = || {
         catalog
             .operations
@@ -128,7 +137,7 @@ fn measure(
         "timing {wide_bar} {pos} of {len} sizes, {eta} left; now: {msg}",
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut findings = 0;
+    let mut measured = Vec::new();
     for (operation, entry) in chosen() {
         // Ratios need their bases, whatever was selected.
         let base = |s: &usize| {
@@ -178,13 +187,10 @@ fn measure(
             }
             bar.inc(1);
         }
-        findings += rows.iter().filter(|row| row.state == State::Failed).count();
-        for row in rows {
-            session.put(Record::Path(row))?;
-        }
+        measured.extend(rows);
     }
     bar.finish_and_clear();
-    Ok(findings)
+    Ok(measured)
 }
 
 fn row(entry: &OperationEntry, subject: usize) -> PathRow {
@@ -274,6 +280,18 @@ impl Table<'_> {
                 self.find(|s| s.peer && s.isa == ROOFLINE),
             ));
         }
+        // What it costs to have the ISA chosen at run time.
+        if its.isa == "auto"
+            && let Some(fastest) =
+                self.fastest(|s| !s.peer && s.isa != "auto" && s.delivery == its.delivery)
+            && let Some(ratio) = self.speed(fastest, i)
+        {
+            let unit = format!(
+                "x the time of {}",
+                self.entry.subjects[self.subjects[fastest]].isa
+            );
+            records.push(self.figure(i, "auto against the fastest", &unit, Ok(ratio)));
+        }
         if its.delivery != "fills"
             && let Some(fills) = same(&its.isa, "fills")
             && let Some(ratio) = self.speed(fills, i)
@@ -284,7 +302,7 @@ impl Table<'_> {
         records
     }
 
-    fn find(&self, is: impl Fn(&crate::worker::protocol::SubjectEntry) -> bool) -> Option<usize> {
+    fn find(&self, is: impl Fn(&SubjectEntry) -> bool) -> Option<usize> {
         self.subjects
             .iter()
             .position(|s| is(&self.entry.subjects[*s]))
@@ -292,18 +310,20 @@ impl Table<'_> {
 
     /// The fastest peer that does the work.
     fn best_peer(&self) -> Option<usize> {
-        let peers = (0..self.subjects.len()).filter(|i| {
-            let its = &self.entry.subjects[self.subjects[*i]];
-            its.peer && its.isa != ROOFLINE
-        });
-        let time = |i: &usize| match &self.times.subjects[*i] {
+        self.fastest(|s| s.peer && s.isa != ROOFLINE)
+    }
+
+    fn fastest(&self, is: impl Fn(&SubjectEntry) -> bool) -> Option<usize> {
+        let time = |i: usize| match &self.times.subjects[i] {
             Timed::Placements(placements) => {
                 median(&placements.iter().map(|n| n.turns).collect::<Vec<_>>())
             }
             _ => None,
         };
-        peers
-            .filter_map(|i| Some((i, time(&i)?)))
+        let those =
+            (0..self.subjects.len()).filter(|i| is(&self.entry.subjects[self.subjects[*i]]));
+        those
+            .filter_map(|i| Some((i, time(i)?)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(i, _)| i)
     }
@@ -355,7 +375,8 @@ impl Table<'_> {
             delivery: its.delivery.clone(),
             verdict: verdict.kind().into(),
             detail: format!(
-                "{verdict} (on the input to be timed, {} plain bytes)",
+                "{} (on the input to be timed, {} plain bytes)",
+                verdict.detail(),
                 self.size
             ),
             dump: side_by_side(verdict),

@@ -73,7 +73,7 @@ pub(super) fn vectors(
             };
             match judge.all(known, &mut host) {
                 Ok((row, finding)) => sums.add(&mut session, row, finding)?,
-                Err(why) => return Err(session.fail(why)),
+                Err(why) => return session.conclude(Err(why)),
             }
         }
     }
@@ -88,8 +88,7 @@ pub(super) fn vectors(
         session.put(figure(name, "known answers", Err(why), "cases"))?;
     }
     let (code, sentence) = sums.verdict();
-    session.end(code, sentence)?;
-    Ok(code)
+    session.conclude(Ok((code, sentence)))
 }
 
 #[derive(Default)]

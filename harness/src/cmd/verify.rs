@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::Record;
 
 use super::session::{Session, any, default_out, matches_nothing, program, select, unknown_isas};
-use super::{Common, VerifyArgs};
+use super::{Common, VerifyArgs, time};
 use crate::ledger::{Ledger, exit, totals};
 use crate::machine;
 use crate::verify::{Event, Job};
@@ -21,7 +21,8 @@ pub(super) fn verify(common: &Common, launch: &Launch, args: &VerifyArgs) -> Res
         return Ok(exit::NOTHING);
     }
     let mut session = Session::begin(common, "verify", Some(prepared.job.settings.seed), None)?;
-    prepared.go(common, args, &mut session)
+    let verdict = prepared.go(common, args, &mut session);
+    session.conclude(verdict)
 }
 
 /// The main job: the machine, the verification, the page.
@@ -54,7 +55,20 @@ pub(super) fn run(
     for figure in machine::doctor(&mut Host::new(launch, &prepared.job.settings)?) {
         session.put(Record::Figure(figure))?;
     }
-    let code = prepared.go(common, args, &mut session);
+    let code = prepared.go(common, args, &mut session).and_then(|verdict| {
+        // Nothing is timed beside a path that is wrong.
+        if verdict.0 != exit::FINDING {
+            time::short(
+                common,
+                launch,
+                &prepared.catalog,
+                &prepared.job.selected,
+                &mut session,
+            )?;
+        }
+        Ok(verdict)
+    });
+    let code = session.conclude(code);
     // The page tells of a run that failed, too.
     let html = pathproof_reports::page(std::slice::from_ref(session.report()));
     std::fs::write(&page, html).map_err(|e| format!("cannot write {}: {e}", page.display()))?;
@@ -103,7 +117,7 @@ impl Prepared {
         common: &Common,
         args: &VerifyArgs,
         session: &mut Session<'_>,
-    ) -> Result<u8, String> {
+    ) -> Result<(u8, String), String> {
         common.note(format_args!("seed {}", self.job.settings.seed));
         let mut ledger = Ledger::new(&self.catalog, &self.job.selected);
         for record in ledger.promised() {
@@ -130,16 +144,11 @@ impl Prepared {
                 .try_for_each(|record| session.put(record))
         });
         bar.finish_and_clear();
-        let sums = match verified {
-            Ok(sums) => sums,
-            Err(why) => return Err(session.fail(why)),
-        };
+        let sums = verified?;
         for record in totals(&sums) {
             session.put(record)?;
         }
-        let (code, sentence) = ledger.verdict(&args.require, &sums);
-        session.end(code, sentence)?;
-        Ok(code)
+        Ok(ledger.verdict(&args.require, &sums))
     }
 
     fn bar(&self, common: &Common) -> ProgressBar {

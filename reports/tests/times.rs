@@ -456,6 +456,32 @@ fn a_path_that_ran_and_has_no_figure_is_a_row_all_the_same() {
 }
 
 #[test]
+fn what_must_be_known_beside_a_number_is_shown() {
+    let mut report = sample(TIMED_AVX2);
+    let beside = "another process ran on this core";
+    for record in &mut report.records {
+        if let Record::Figure(figure) = record {
+            let of_it = figure.isa == "avx2" && figure.split.as_deref() == Some("4096");
+            if of_it && figure.quantity == "speed against the best peer" {
+                // Another peer than at the other sizes: each bar names its own.
+                figure.unit = "x hex-simd".to_owned();
+                figure.reason = Some(beside.to_owned());
+            }
+        }
+    }
+    let page = page_of(&report);
+    let rows = table(&page, "Speed over the best peer", "q64_encode", "x").unwrap();
+    let avx2 = rows.iter().find(|row| row[0] == "avx2/fills").unwrap();
+    assert_eq!(avx2[2], format!("0.882 hex-simd {beside}"));
+    let svg = picture(&page, "wide", "q64_encode: horizontal bars of 9 paths");
+    let shown = words(svg.root());
+    assert!(shown.contains("0.882x hex-simd") && shown.contains("0.902x faster-hex"));
+    assert!(!shown.contains("best peer, faster-hex"));
+    let shown = text(&report, false);
+    assert!(shown.contains(&format!("at 4 KiB: {beside}")) && shown.contains("0.882 hex-simd"));
+}
+
+#[test]
 fn what_a_table_shows_is_not_listed_again_and_what_none_can_show_is() {
     let mut report = sample(TIMED);
     let listed = |report: &Report| {

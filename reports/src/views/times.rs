@@ -159,6 +159,8 @@ pub(super) enum Cell<'a> {
         most: Option<f64>,
         /// What the unit says beyond the measure's: the peer's name.
         remark: &'a str,
+        /// What must be known beside the number.
+        reason: Option<&'a str>,
     },
     /// No number, because.
     Reason(&'a str),
@@ -339,6 +341,7 @@ impl<'a> Grid<'a> {
                 least: None,
                 most: None,
                 remark: self.measure.remark(figure).unwrap_or_default(),
+                reason: figure.reason.as_deref(),
             },
             None => Cell::Reason(figure.reason.as_deref().unwrap_or_default()),
         };
@@ -364,7 +367,9 @@ impl<'a> Grid<'a> {
             MOST => most,
             _ => return false,
         };
-        let free = place.is_none() && figure.unit == self.measure.unit;
+        // What must be known beside it has no place here.
+        let plain = figure.unit == self.measure.unit && figure.reason.is_none();
+        let free = place.is_none() && plain;
         if free {
             *place = Some(end);
         }
@@ -422,27 +427,59 @@ impl<'a> Grid<'a> {
     }
 
     /// Why a row has no numbers, or at which sizes it has none and why.
-    pub(super) fn notes(&self, row: &Row<'_>) -> Vec<String> {
+    pub(super) fn missing(&self, row: &Row<'_>) -> Vec<String> {
         if let Some(why) = &row.reason {
             return vec![why.clone()];
         }
+        self.by_reason("none at", row, |cell| match cell {
+            Cell::Reason(why) => Some(why),
+            Cell::Value { .. } | Cell::Nothing => None,
+        })
+    }
+
+    /// What must be known beside the numbers of a row.
+    fn besides(&self, row: &Row<'_>) -> Vec<String> {
+        self.by_reason("at", row, |cell| match cell {
+            Cell::Value { reason, .. } => reason,
+            Cell::Reason(_) | Cell::Nothing => None,
+        })
+    }
+
+    /// Each reason once, behind the columns that it is for.
+    fn by_reason<'r>(
+        &self,
+        at: &str,
+        row: &Row<'r>,
+        reason: fn(Cell<'r>) -> Option<&'r str>,
+    ) -> Vec<String> {
         let mut notes: Vec<(&str, Vec<String>)> = Vec::new();
         for (column, cell) in self.columns.iter().zip(&row.cells) {
-            let Cell::Reason(why) = cell else { continue };
-            match notes.iter_mut().find(|(known, _)| known == why) {
+            let Some(why) = reason(*cell) else { continue };
+            match notes.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, columns)) => columns.push(column.name()),
                 None => notes.push((why, vec![column.name()])),
             }
         }
         let said =
-            |(why, columns): (&str, Vec<String>)| format!("none at {}: {why}", columns.join(", "));
+            |(why, columns): (&str, Vec<String>)| format!("{at} {}: {why}", columns.join(", "));
         notes.into_iter().map(said).collect()
+    }
+
+    /// What a line of words says of a row behind its numbers.
+    fn notes(&self, row: &Row<'_>) -> Vec<String> {
+        let peer = (row.who == Who::Peer).then_some("peer");
+        let words = peer.into_iter().chain(row.only_remark());
+        let mut notes: Vec<String> = words.map(str::to_owned).collect();
+        notes.extend(self.missing(row));
+        notes.extend(self.besides(row));
+        notes
     }
 
     /// The grid in words for a terminal or Markdown: the header, and the rows. Text from records is
     /// as it is there.
     pub(super) fn in_words(&self) -> (Vec<String>, Vec<Vec<String>>) {
-        let (spread, notes) = (self.has_spread(), self.has_notes());
+        let spread = self.has_spread();
+        let notes = self.rows.iter().any(|row| !self.notes(row).is_empty());
         let mut header = vec!["path".to_owned()];
         header.extend(self.columns.iter().map(Column::name));
         header.extend(spread.then(|| "spread".to_owned()));
@@ -465,20 +502,11 @@ impl<'a> Grid<'a> {
                 words.push(widest.unwrap_or_else(|| "-".to_owned()));
             }
             if notes {
-                let peer = (row.who == Who::Peer).then_some("peer");
-                let said = peer.into_iter().chain(remark).map(str::to_owned);
-                words.push(said.chain(self.notes(row)).collect::<Vec<_>>().join("; "));
+                words.push(self.notes(row).join("; "));
             }
             words
         };
         (header, self.rows.iter().map(words_of).collect())
-    }
-
-    fn has_notes(&self) -> bool {
-        let noted = |row: &Row<'_>| {
-            row.who == Who::Peer || row.only_remark().is_some() || !self.notes(row).is_empty()
-        };
-        self.rows.iter().any(noted)
     }
 }
 

@@ -115,16 +115,15 @@ impl<'a> Panel<'a> {
                         value,
                         least,
                         most,
-                        remark,
-                    } => {
-                        let remark = if common.is_some() { "" } else { remark };
-                        Cell::Value {
-                            value,
-                            least,
-                            most,
-                            remark,
-                        }
-                    }
+                        reason,
+                        ..
+                    } if common.is_some() => Cell::Value {
+                        value,
+                        least,
+                        most,
+                        remark: "",
+                        reason,
+                    },
                     other => other,
                 });
                 Ok(cells.collect())

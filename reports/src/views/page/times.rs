@@ -146,7 +146,7 @@ fn left_out(grid: &Grid<'_>, peers: &[&str], drawn: impl Fn(&Row<'_>) -> bool) -
 
 /// Why there is no line, or no point at a size.
 fn notes(grid: &Grid<'_>, row: &Row<'_>) -> Vec<String> {
-    let mut notes = grid.notes(row);
+    let mut notes = grid.missing(row);
     let cells = grid.columns.iter().zip(&row.cells);
     notes.extend(cells.filter_map(|(column, cell)| {
         let value = lines::off_scale(cell)?;
@@ -206,13 +206,14 @@ fn rows(operation: &str, grid: &Grid<'_>) -> Markup {
 fn of_cell(cell: &Cell<'_>, otherwise: Option<&str>) -> Markup {
     html! {
         @match cell {
-            Cell::Value { value, least, most, remark } => {
+            Cell::Value { value, least, most, remark, reason } => {
                 td.number {
                     (significant(*value))
                     @if !remark.is_empty() { " " (one_line(remark)) }
                     @if least.is_some() || most.is_some() { " "
                         small.muted { (least.map_or("–".to_owned(), significant)) " to " (most.map_or("–".to_owned(), significant)) }
                     }
+                    @if let Some(reason) = reason { " " small.muted.reason { (one_line(reason)) } }
                 }
             }
             Cell::Reason(why) => { td.reason { (one_line(why)) } }

@@ -39,15 +39,28 @@ impl Layout {
         let longest = lines.labels().map(|label| label.chars().count());
         let longest = (longest.max().unwrap_or(0) as i32).saturating_mul(CHAR);
         let log = lines.is_log();
+        let largest = lines.values().fold(f64::MIN_POSITIVE, f64::max);
+        let values = if log {
+            let smallest = lines.values().fold(largest, f64::min);
+            (smallest / 1.25, largest * 1.25)
+        } else {
+            (0.0, (largest * 1.1).max(1.25))
+        };
+        // A decade has room for lines that are near to each other.
+        let decades = (values.1 / values.0).log10();
+        let tall = |of_decade: f64, least: i32, most: i32| {
+            ((decades * of_decade) as i32).clamp(least, most)
+        };
         let (left, columns, plot) = if narrow {
             let columns = if longest > width / 2 - SAMPLE - CHAR {
                 1
             } else {
                 2
             };
-            (34, columns, if log { 280 } else { 190 })
+            let plot = if log { tall(170.0, 280, 400) } else { 190 };
+            (34, columns, plot)
         } else {
-            let least = if log { 380 } else { 200 };
+            let least = if log { tall(240.0, 380, 580) } else { 200 };
             (46, 1, least.max(labels * LABEL))
         };
         let below = if narrow {
@@ -59,13 +72,6 @@ impl Layout {
             width - 2 * CHAR
         } else {
             width - LEADER - SAMPLE - 6 - longest.min(width / 4)
-        };
-        let largest = lines.values().fold(f64::MIN_POSITIVE, f64::max);
-        let values = if log {
-            let smallest = lines.values().fold(largest, f64::min);
-            (smallest / 1.25, largest * 1.25)
-        } else {
-            (0.0, (largest * 1.1).max(1.25))
         };
         let of_size = |size: Option<&u64>| size.map_or(0.0, |size| (*size).max(1) as f64);
         let sizes = (of_size(lines.sizes.first()), of_size(lines.sizes.last()));
@@ -151,7 +157,7 @@ pub(super) fn axes(
         )?;
         word(
             canvas,
-            &thin(tick),
+            &name_of_tick(tick),
             (layout.left - 6, y),
             HPos::Right,
             small(),
@@ -206,6 +212,16 @@ pub(super) fn axes(
     )
 }
 
+/// As short as it can be: `0.5`, not `0.500`.
+fn name_of_tick(tick: f64) -> String {
+    let name = thin(tick);
+    if name.contains('.') {
+        name.trim_end_matches('0').to_owned()
+    } else {
+        name
+    }
+}
+
 /// The sizes whose names have room: the first and the last, then powers of four, then the others.
 fn named_sizes(sizes: &[u64], x: impl Fn(u64) -> i32) -> Vec<(i32, String)> {
     let mut order: Vec<(usize, u64)> = sizes.iter().copied().enumerate().collect();
@@ -232,6 +248,12 @@ fn named_sizes(sizes: &[u64], x: impl Fn(u64) -> i32) -> Vec<(i32, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_are_named_shortly() {
+        let shown = [0.0, 0.5, 0.2 * 3.0, 1.0, 20.0, 1000.0].map(name_of_tick);
+        assert_eq!(shown, ["0", "0.5", "0.6", "1", "20", "1\u{202f}000"]);
+    }
 
     #[test]
     fn the_names_of_sizes_do_not_touch() {

@@ -2,38 +2,13 @@
 
 mod common;
 
-use common::{KILLED, VERIFIED, any_report, sample};
+use common::{KILLED, VERIFIED, any_report, cells_of_rows, element, sample, words};
 use pathproof_reports::{
     End, Figure, Outcome, PathRow, Record, Report, State, json, junit, markdown, page, read_from,
     text,
 };
 use proptest::prelude::*;
-use roxmltree::{Document, Node};
-
-/// The element of an HTML page that begins with `open`, read by an XML parser: the page's tables
-/// and pictures are well-formed XML too.
-fn element<'a>(page: &'a str, open: &str, tag: &str) -> Document<'a> {
-    let from = page.find(open).unwrap_or_else(|| panic!("no {open}"));
-    let close = format!("</{tag}>");
-    let to = from + page[from..].find(&close).unwrap() + close.len();
-    Document::parse(&page[from..to]).unwrap_or_else(|error| panic!("{open}: {error}"))
-}
-
-fn words(node: Node<'_, '_>) -> String {
-    node.descendants()
-        .filter(|node| node.is_text())
-        .filter_map(|node| node.text())
-        .collect()
-}
-
-fn cells_of_rows(table: &Document<'_>) -> Vec<Vec<String>> {
-    let cells = |row: Node<'_, '_>| row.children().filter(Node::is_element).map(words).collect();
-    table
-        .descendants()
-        .filter(|node| node.has_tag_name("tr"))
-        .map(cells)
-        .collect()
-}
+use roxmltree::Document;
 
 /// The cases of one path and kind in the records.
 fn cases_of(report: &Report, path: &str, kind: &str) -> Option<f64> {

@@ -1,5 +1,6 @@
 //! The report for a pull request.
 
+use super::times::Times;
 use super::{by_operation, other_figures, remark, value_of};
 use crate::number::grouped;
 use crate::plain::{block, one_line};
@@ -56,7 +57,9 @@ pub fn markdown(report: &Report) -> String {
             .for_each(|row| out += &of_row(row));
         out.push('\n');
     }
-    let figures = other_figures(report);
+    let times = Times::of(report);
+    out += &measured_times(&times);
+    let figures = other_figures(report, &times);
     if !figures.is_empty() {
         out += "#### Figures\n\n| figure of | quantity | split | value | reason |\n|---|---|---|--:|---|\n";
         for figure in figures {
@@ -105,6 +108,33 @@ fn of_row(row: &PathRow) -> String {
         grouped(row.cases, ','),
         escaped(&remark(row))
     )
+}
+
+/// A table for each operation and quantity, a row for each path.
+fn measured_times(times: &Times<'_>) -> String {
+    let mut out = String::new();
+    for (operation, grids) in &times.operations {
+        for grid in grids {
+            let (header, rows) = grid.in_words();
+            let numbers = grid.columns.len() + usize::from(grid.has_spread());
+            let (title, unit) = (grid.measure.title, grid.measure.unit);
+            out += &format!("#### {}: {title}, {unit}\n\n", escaped(operation));
+            let header: Vec<String> = header.iter().map(|word| escaped(word)).collect();
+            out += &format!("| {} |\n|", header.join(" | "));
+            for column in 0..header.len() {
+                let number = (1..=numbers).contains(&column);
+                out += if number { "--:|" } else { "---|" };
+            }
+            out.push('\n');
+            for row in rows {
+                let name = code(&row[0]).replace('|', "\\|");
+                let words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
+                out += &format!("| {name} | {} |\n", words.join(" | "));
+            }
+            out.push('\n');
+        }
+    }
+    out
 }
 
 fn of_finding(finding: &Finding) -> String {

@@ -6,6 +6,7 @@ mod markdown;
 mod page;
 mod palette;
 mod text;
+mod times;
 
 pub use junit::junit;
 pub use markdown::markdown;
@@ -15,8 +16,9 @@ pub use text::text;
 use crate::number::measured;
 use crate::record::{Figure, PathRow};
 use crate::{Record, Report};
+use times::Times;
 
-/// The quantity that the ledger and the chart show; every other one is listed as a figure.
+/// The quantity that the ledger and its chart show.
 const CASES: &str = "cases";
 
 /// The records again, one JSON object a line.
@@ -58,11 +60,21 @@ fn remark(row: &PathRow) -> String {
     parts.join("; ")
 }
 
-/// Figures that neither the ledger nor the chart shows.
-fn other_figures(report: &Report) -> Vec<&Figure> {
+/// The printed name of a path without its operation.
+fn label(isa: &str, delivery: &str) -> String {
+    let parts: Vec<&str> = [isa, delivery]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("/")
+}
+
+/// Figures that neither the ledger nor a table of times nor a chart shows.
+fn other_figures<'a>(report: &'a Report, times: &Times<'_>) -> Vec<&'a Figure> {
     report
         .figures()
         .filter(|figure| figure.quantity != CASES || figure.split.is_none())
+        .filter(|figure| !times.show(figure))
         .collect()
 }
 

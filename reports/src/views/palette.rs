@@ -8,9 +8,13 @@
 //! distance in OKLab between any two of them, on both surfaces, for normal sight and for protanopia
 //! and deuteranopia (Machado, Oliveira and Fernandes 2009), with the same hue in light and dark;
 //! the tests below measure what came out. Nine are as many as stay apart; further kinds share a
-//! grey.
+//! grey. The eight of instruction sets were found in the same way, with contrast enough for a thin
+//! line, and those of peers too, all of them muted: lines have marks and dashes besides, and a label
+//! each.
 
 use plotters::style::RGBColor;
+
+use super::times::{Row, Who};
 
 /// Red, green, blue in sRGB.
 type Rgb = (u8, u8, u8);
@@ -21,6 +25,8 @@ pub(super) struct Ink {
     name: &'static str,
     light: Rgb,
     dark: Rgb,
+    /// Of lines in this colour, as in SVG's `stroke-dasharray`; empty if they are whole.
+    dashes: &'static str,
 }
 
 impl Ink {
@@ -29,7 +35,14 @@ impl Ink {
             name,
             light: rgb(light),
             dark: rgb(dark),
+            dashes: "",
         }
+    }
+
+    /// plotters draws no dashes: [`themed`] adds them.
+    const fn dashed(mut self, dashes: &'static str) -> Self {
+        self.dashes = dashes;
+        self
     }
 
     /// For plotters: the light value, which [`themed`] recognises.
@@ -82,11 +95,109 @@ pub(super) fn kind(kind: &str) -> Ink {
     KINDS.get(rank(kind)).map_or(OTHER, |(_, ink)| *ink)
 }
 
+/// Instruction sets by slot: a path keeps its colour and its mark in every chart.
+const ISAS: [(&str, Ink, Shape); 8] = [
+    (
+        "scalar",
+        Ink::new("isa-1", 0x64_2D_00, 0xC0_61_13),
+        Shape::Circle,
+    ),
+    (
+        "sse2",
+        Ink::new("isa-2", 0x35_6E_0F, 0xA2_F7_79),
+        Shape::Square,
+    ),
+    (
+        "ssse3",
+        Ink::new("isa-3", 0x0A_73_A6, 0x7B_CA_FD),
+        Shape::Up,
+    ),
+    (
+        "avx2",
+        Ink::new("isa-4", 0xD8_79_05, 0xE2_A8_7A),
+        Shape::Diamond,
+    ),
+    (
+        "avx512",
+        Ink::new("isa-5", 0xA6_6F_F4, 0x8F_2E_EF),
+        Shape::Down,
+    ),
+    (
+        "avx512vbmi",
+        Ink::new("isa-6", 0x00_0B_BE, 0x4A_68_A9),
+        Shape::Square,
+    ),
+    (
+        "avx512gfni",
+        Ink::new("isa-7", 0xC6_1E_73, 0xCC_00_73),
+        Shape::Up,
+    ),
+    (
+        "neon",
+        Ink::new("isa-8", 0x68_08_79, 0xCB_76_DC),
+        Shape::Circle,
+    ),
+];
+
+/// The dispatcher, whose line lies upon that of the path that it chooses.
+const AUTO: Ink = Ink::new("auto", 0x1D_20_25, 0xE7_E9_EC).dashed("2 4");
+
+/// What the memory system allows: no codec, so no colour.
+const ROOFLINE: Ink = Ink::new("roofline", 0x98_9D_A6, 0x96_9C_A6);
+
+/// Peers by their place in the records: muted, and each with its own dashes.
+const PEERS: [Ink; 6] = [
+    Ink::new("peer-1", 0x69_89_A8, 0x56_6B_81).dashed("7 3"),
+    Ink::new("peer-2", 0x5E_4E_3E, 0x9D_83_68).dashed("3 3"),
+    Ink::new("peer-3", 0x8E_7E_55, 0xA3_9D_8C).dashed("10 3 2 3"),
+    Ink::new("peer-4", 0x40_3E_49, 0xAE_A9_C6).dashed("5 2"),
+    Ink::new("peer-5", 0x83_98_83, 0xC3_CA_C3).dashed("12 4"),
+    Ink::new("peer-6", 0x56_68_7B, 0x6C_89_A8).dashed("6 2 2 2 2 2"),
+];
+
+/// The mark of a value on a line, for readers who cannot tell the colours apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Circle,
+    Square,
+    Up,
+    Down,
+    Diamond,
+}
+
+/// A path's slot: a name may follow the instruction set behind a slash, as in `avx2/streaming`.
+fn slot(isa: &str) -> Option<&'static (&'static str, Ink, Shape)> {
+    let set = isa.split('/').next();
+    ISAS.iter().find(|(name, ..)| Some(*name) == set)
+}
+
+/// The mark of a path's values; instruction sets that are not known share one.
+pub(super) fn shape(isa: &str) -> Shape {
+    slot(isa).map_or(Shape::Diamond, |(.., shape)| *shape)
+}
+
+/// The colour of a row of figures; `peers` are all peers of the report, in its order.
+pub(super) fn of(row: &Row<'_>, peers: &[&str]) -> Ink {
+    match row.who {
+        Who::Path => slot(row.isa).map_or(OTHER, |(_, ink, _)| *ink),
+        Who::Auto => AUTO,
+        Who::Roofline => ROOFLINE,
+        Who::Peer => {
+            let place = peers.iter().position(|peer| *peer == row.isa);
+            place.map_or(OTHER, |place| PEERS[place % PEERS.len()])
+        }
+    }
+}
+
 fn all() -> impl Iterator<Item = Ink> {
-    let named = [SURFACE, RAISED, TEXT, MUTED, LINE, GOOD, BAD, WARN, OTHER];
+    let named = [
+        SURFACE, RAISED, TEXT, MUTED, LINE, GOOD, BAD, WARN, OTHER, AUTO, ROOFLINE,
+    ];
     named
         .into_iter()
         .chain(KINDS.into_iter().map(|(_, ink)| ink))
+        .chain(ISAS.into_iter().map(|(_, ink, _)| ink))
+        .chain(PEERS)
 }
 
 /// The variables, light by default and dark where the reader prefers it.
@@ -102,16 +213,22 @@ pub(super) fn css() -> String {
     )
 }
 
-/// An SVG drawn in light values, in variables. The light value stays as what a viewer without
-/// variables shows.
+/// An SVG drawn in light values, in variables, and its dashed lines dashed. The light value stays
+/// as what a viewer without variables shows.
 pub(super) fn themed(svg: &str) -> String {
     all().fold(svg.to_owned(), |svg, ink| {
         let value = hex(ink.light);
+        let var = format!("\"var(--{}, {value})\"", ink.name);
         // In the text of an element a quotation mark is `&quot;`, so this matches attributes alone.
-        svg.replace(
-            &format!("\"{value}\""),
-            &format!("\"var(--{}, {value})\"", ink.name),
-        )
+        let svg = if ink.dashes.is_empty() {
+            svg
+        } else {
+            svg.replace(
+                &format!("stroke=\"{value}\""),
+                &format!("stroke={var} stroke-dasharray=\"{}\"", ink.dashes),
+            )
+        };
+        svg.replace(&format!("\"{value}\""), &var)
     })
 }
 
@@ -236,6 +353,50 @@ mod tests {
     }
 
     #[test]
+    fn instruction_sets_stay_apart_for_every_sight_and_from_the_surface() {
+        for scheme in schemes() {
+            let colors = ISAS.map(|(_, ink, _)| scheme(ink));
+            let least = least_distance(&colors);
+            assert!(least > 0.1, "{least}");
+            for (i, &a) in colors.iter().enumerate() {
+                // Most readers see no deficient colours: for them they are further apart.
+                for &b in &colors[..i] {
+                    assert!(distance(a, b, SIGHTS[0]) > 0.18, "{a:?} {b:?}");
+                }
+                for other in [AUTO, ROOFLINE].into_iter().chain(PEERS) {
+                    let least = least_distance(&[a, scheme(other)]);
+                    assert!(least > 0.06, "{a:?} {} {least}", other.name);
+                }
+                assert!(contrast(a, scheme(SURFACE)) >= 3.0, "{a:?}");
+            }
+            for ink in PEERS.into_iter().chain([AUTO]) {
+                assert!(
+                    contrast(scheme(ink), scheme(SURFACE)) >= 3.0,
+                    "{}",
+                    ink.name
+                );
+            }
+            assert!(contrast(scheme(ROOFLINE), scheme(SURFACE)) >= 2.2);
+        }
+    }
+
+    #[test]
+    fn lines_of_like_colours_differ_in_their_dashes_or_marks() {
+        let dashes: HashSet<&str> = PEERS.iter().map(|ink| ink.dashes).collect();
+        assert_eq!(dashes.len(), PEERS.len());
+        assert!(PEERS.iter().all(|ink| !ink.dashes.is_empty()));
+        for pair in ISAS.windows(2) {
+            assert_ne!(pair[0].2, pair[1].2, "{} {}", pair[0].0, pair[1].0);
+        }
+    }
+
+    #[test]
+    fn a_name_behind_the_instruction_set_keeps_its_colour() {
+        assert_eq!(slot("avx2/streaming"), slot("avx2"));
+        assert!(slot("avx2/streaming").is_some() && slot("avx").is_none());
+    }
+
+    #[test]
     fn the_measure_finds_colours_that_some_cannot_tell_apart() {
         // A red and a green of like lightness: far apart for most, near for a deuteranope.
         let pair = [(0xC0, 0x50, 0x3A), (0x7C, 0x7A, 0x20)];
@@ -270,5 +431,11 @@ mod tests {
         let svg = r##"<rect fill="#067F82"/><text fill="#123456">#067F82</text>"##;
         let want = r##"<rect fill="var(--kind-1, #067F82)"/><text fill="#123456">#067F82</text>"##;
         assert_eq!(themed(svg), want);
+        let value = hex(PEERS[0].light);
+        let dashed = format!(
+            "<line stroke=\"var(--peer-1, {value})\" stroke-dasharray=\"{}\"/>",
+            PEERS[0].dashes
+        );
+        assert_eq!(themed(&format!("<line stroke=\"{value}\"/>")), dashed);
     }
 }

@@ -1,8 +1,11 @@
 //! The ledger for a terminal.
 
+use std::ops::Range;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 
+use super::times::Times;
 use super::{CASES, by_operation, other_figures, palette, remark, value_of};
 use crate::number::{grouped, measured};
 use crate::plain::{block, one_line};
@@ -30,9 +33,11 @@ pub fn text(report: &Report, color: bool) -> String {
             out.push('\n');
         }
     }
-    let figures = other_figures(report);
+    let times = Times::of(report);
+    out += &measured_times(&times);
+    let figures = other_figures(report, &times);
     if !figures.is_empty() {
-        let mut table = plain_table(["figure of", "quantity", "split", "value", "reason"], 3);
+        let mut table = plain_table(&["figure of", "quantity", "split", "value", "reason"], 3..4);
         for figure in figures {
             let name = if figure.name().is_empty() {
                 "the run".to_owned()
@@ -68,14 +73,14 @@ pub fn text(report: &Report, color: bool) -> String {
 
 fn ledger(report: &Report, color: bool) -> String {
     let mut table = plain_table(
-        [
+        &[
             "path",
             "state",
             "cases",
             "refusals compared",
             "receipt, or why none",
         ],
-        2,
+        2..3,
     );
     for (i, (_, rows)) in by_operation(report).into_iter().enumerate() {
         if i > 0 {
@@ -185,16 +190,40 @@ fn of_finding(finding: &Finding, color: bool) -> String {
     out
 }
 
-/// A table without lines, whose column `right` is of numbers.
-fn plain_table(header: [&str; 5], right: usize) -> Table {
+/// A table for each operation and quantity, a row for each path.
+fn measured_times(times: &Times<'_>) -> String {
+    let mut out = String::new();
+    for (operation, grids) in &times.operations {
+        for grid in grids {
+            let (header, rows) = grid.in_words();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            // The spread stands with the numbers.
+            let numbers = grid.columns.len() + usize::from(grid.has_spread());
+            let mut table = plain_table(&header, 1..1 + numbers);
+            for row in rows {
+                table.add_row(row.iter().map(|word| one_line(word)));
+            }
+            let (title, unit) = (grid.measure.title, grid.measure.unit);
+            out += &format!(
+                "{}: {title}, {unit}\n{}\n",
+                one_line(operation),
+                lines(&table)
+            );
+        }
+    }
+    out
+}
+
+/// A table without lines, some of whose columns are of numbers; a last one that is not is free
+/// text.
+fn plain_table(header: &[&str], numbers: Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if i == right {
+        if numbers.contains(&i) {
             column.set_cell_alignment(CellAlignment::Right);
-        }
-        if i == 4 {
+        } else if i > 0 && i + 1 == header.len() {
             column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(REMARK_WIDTH)));
         }
     }

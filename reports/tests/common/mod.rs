@@ -1,7 +1,7 @@
-//! Records for the tests: two made-up runs, kept as files, and arbitrary ones.
+//! Records for the tests: made-up runs, kept as files, and arbitrary ones. And a reader of pages.
 #![allow(
     dead_code,
-    reason = "two test programs compile this module, and neither needs all of it"
+    reason = "three test programs compile this module, and none needs all of it"
 )]
 
 use pathproof_reports::{
@@ -10,6 +10,7 @@ use pathproof_reports::{
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use roxmltree::{Document, Node};
 
 /// A run that ended well: two operations, five instruction sets, two deliveries, AVX-512
 /// unavailable.
@@ -17,9 +18,38 @@ pub(crate) const VERIFIED: &str = include_str!("../samples/verified.jsonl");
 /// A run that was killed in the middle of a line, with one failed path, two findings and a path not
 /// executed.
 pub(crate) const KILLED: &str = include_str!("../samples/killed.jsonl");
+/// Measured times of two operations, with peers and a roofline; a figure or two are missing.
+pub(crate) const TIMED: &str = include_str!("../samples/timed.jsonl");
+/// The same on a machine without AVX-512.
+pub(crate) const TIMED_AVX2: &str = include_str!("../samples/timed-avx2.jsonl");
 
 pub(crate) fn sample(text: &str) -> Report {
     read_from(text.as_bytes(), "records.jsonl").unwrap()
+}
+
+/// The element of an HTML page that begins with `open`, read by an XML parser: the page's tables
+/// and pictures are well-formed XML too.
+pub(crate) fn element<'a>(page: &'a str, open: &str, tag: &str) -> Document<'a> {
+    let from = page.find(open).unwrap_or_else(|| panic!("no {open}"));
+    let close = format!("</{tag}>");
+    let to = from + page[from..].find(&close).unwrap() + close.len();
+    Document::parse(&page[from..to]).unwrap_or_else(|error| panic!("{open}: {error}"))
+}
+
+pub(crate) fn words(node: Node<'_, '_>) -> String {
+    node.descendants()
+        .filter(|node| node.is_text())
+        .filter_map(|node| node.text())
+        .collect()
+}
+
+pub(crate) fn cells_of_rows(table: &Document<'_>) -> Vec<Vec<String>> {
+    let cells = |row: Node<'_, '_>| row.children().filter(Node::is_element).map(words).collect();
+    table
+        .descendants()
+        .filter(|node| node.has_tag_name("tr"))
+        .map(cells)
+        .collect()
 }
 
 /// Text with everything that a format could stumble over.
@@ -74,10 +104,10 @@ prop_compose! {
 
 /// Names from a small set, so that rows, figures and findings meet, and now and then anything.
 fn any_name() -> impl Strategy<Value = [String; 3]> {
-    let known = (0..2usize, 0..2usize).prop_map(|(operation, isa)| {
+    let known = (0..2usize, 0..5usize).prop_map(|(operation, isa)| {
         [
             ["encode", "decode"][operation],
-            ["scalar", "avx2"][isa],
+            ["scalar", "avx2", "auto", "faster-hex", "roofline"][isa],
             "fills",
         ]
         .map(str::to_owned)
@@ -99,14 +129,40 @@ prop_compose! {
 }
 
 fn any_figure(value: impl Strategy<Value = f64>) -> impl Strategy<Value = Record> {
-    let quantity = prop_oneof![3 => Just("cases".to_owned()), 1 => any_text()];
-    let split = option::of(prop_oneof![2 => Just("aligned".to_owned()), 1 => any_text()]);
+    // What belongs together often, so that tables and charts of times are drawn, and now and then
+    // anything.
+    let measured = [
+        "throughput",
+        "throughput least",
+        "throughput most",
+        "speed against scalar",
+        "speed against the best peer",
+        "returns against fills",
+        "a call",
+    ];
+    let quantity = prop_oneof![
+        2 => Just("cases".to_owned()),
+        4 => proptest::sample::select(measured.to_vec()).prop_map(str::to_owned),
+        1 => any_text(),
+    ];
+    let size = prop_oneof![3 => Just(384), 3 => Just(4096), 1 => any::<u64>()];
+    let split = option::of(prop_oneof![
+        2 => Just("aligned".to_owned()),
+        4 => size.prop_map(|size| size.to_string()),
+        1 => any_text(),
+    ]);
+    let unit = prop_oneof![
+        3 => proptest::sample::select(vec!["GB/s", "x", "x the time", "ns"]).prop_map(str::to_owned),
+        1 => any_text().prop_map(|peer| format!("x {peer}")),
+        1 => any_text(),
+    ];
+    let value = prop_oneof![1 => 0.001..1000.0f64, 1 => value];
     (
         any_name(),
         quantity,
         split,
         option::of(value),
-        any_text(),
+        unit,
         any_text(),
     )
         .prop_map(

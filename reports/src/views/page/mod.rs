@@ -1,9 +1,13 @@
 //! One self-contained page.
 
+mod times;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::chart::{self, Bars, Cell};
+use super::chart::cases::{self, Bars, Cell};
+use super::chart::{DrawingError, Picture};
 use super::palette::{self, Ink};
+use super::times::{self as measured_times, Times};
 use super::{by_operation, other_figures, remark, value_of};
 use crate::number::{grouped, measured};
 use crate::plain::{block, one_line};
@@ -44,6 +48,7 @@ pub fn page(reports: &[Report]) -> String {
     let mut ids = reports
         .iter()
         .map(|report| report.machine().map(|machine| &machine.id));
+    let peers = measured_times::peers(reports);
     let alike = ids.next().is_none_or(|first| ids.all(|id| id == first));
     html! {
         (DOCTYPE)
@@ -64,7 +69,7 @@ pub fn page(reports: &[Report]) -> String {
                     @if !alike {
                         p.warn { "These reports were made on unlike machines: their figures are not to be compared." }
                     }
-                    @for report in reports { (section(report)) }
+                    @for report in reports { (section(report, &peers)) }
                     footer.muted { "Made by pathproof-reports " (env!("CARGO_PKG_VERSION")) " from the records alone." }
                 }
             }
@@ -84,8 +89,9 @@ fn name_of(report: &Report) -> String {
     }
 }
 
-fn section(report: &Report) -> Markup {
+fn section(report: &Report, peers: &[&str]) -> Markup {
     let findings: Vec<&Finding> = report.findings().collect();
+    let (times, bars) = (Times::of(report), Bars::of(report));
     html! {
         section.report {
             h1 { (one_line(&name_of(report))) }
@@ -97,9 +103,13 @@ fn section(report: &Report) -> Markup {
             }
             h2 { "Ledger" }
             (ledger(report))
-            h2 { "Cases by kind of check" }
-            (cases(&Bars::of(report)))
-            (figures(report))
+            (times::section(&times, peers))
+            // A run that measures may check without recording kinds.
+            @if !bars.kinds.is_empty() || times.operations.is_empty() {
+                h2 { "Cases by kind of check" }
+                (cases(&bars))
+            }
+            (figures(report, &times))
         }
     }
 }
@@ -225,18 +235,26 @@ fn cases(bars: &Bars) -> Markup {
     }
     html! {
         (legend(bars))
-        @for (class, width) in [("wide", WIDE), ("narrow", NARROW)] {
-            @match chart::draw(bars, width) {
-                Ok((inside, height)) => {
-                    svg class=(class) role="img" aria-label=(bars.description()) width=(width) height=(height)
-                        viewBox={ "0 0 " (width) " " (height) } { (PreEscaped(inside)) }
-                }
-                Err(error) => { p { "The chart could not be drawn: " (one_line(&error.to_string())) } }
-            }
-        }
+        (pictures(|width| cases::draw(bars, width)))
         details {
             summary { "The same numbers as a table" }
             (numbers(bars))
+        }
+    }
+}
+
+/// The picture for a desk and for a phone.
+fn pictures(draw: impl Fn(u32) -> Result<Picture, DrawingError>) -> Markup {
+    html! {
+        @for (class, width) in [("wide", WIDE), ("narrow", NARROW)] {
+            @match draw(width) {
+                Ok(picture) => {
+                    svg class=(class) role="img" aria-label=(picture.description)
+                        width=(picture.width) height=(picture.height)
+                        viewBox={ "0 0 " (picture.width) " " (picture.height) } { (PreEscaped(picture.inside)) }
+                }
+                Err(error) => { p { "The chart could not be drawn: " (one_line(&error.to_string())) } }
+            }
         }
     }
 }
@@ -293,7 +311,7 @@ fn numbers(bars: &Bars) -> Markup {
                                         None => "–",
                                     }
                                 }
-                                td { (bar.state.map_or(chart::NO_VERDICT, State::word)) }
+                                td { (bar.state.map_or(cases::NO_VERDICT, State::word)) }
                             }
                         }
                     }
@@ -304,8 +322,8 @@ fn numbers(bars: &Bars) -> Markup {
 }
 
 /// Everything else that the records have numbers of.
-fn figures(report: &Report) -> Markup {
-    let figures = other_figures(report);
+fn figures(report: &Report, times: &Times<'_>) -> Markup {
+    let figures = other_figures(report, times);
     if figures.is_empty() {
         return html! {};
     }

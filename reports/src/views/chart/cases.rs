@@ -1,45 +1,45 @@
 //! Cases per path by kind of check: stacked horizontal bars, and the numbers that they are drawn
 //! from.
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::palette::{self, Ink};
-use super::{CASES, by_operation};
-use crate::number::measured;
+use super::super::{CASES, by_operation, label, palette};
+use super::{
+    CHAR, Canvas, DrawingError, FONT, Picture, bold, fitting, font, picture, thin, width_of, word,
+};
 use crate::plain::one_line;
 use crate::{Report, State};
 
 /// The numbers of one chart. The picture and the table beside it are both made from this.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bars {
+pub(in super::super) struct Bars {
     /// The kinds of check that occur, in the order of the palette.
-    pub(super) kinds: Vec<String>,
+    pub(in super::super) kinds: Vec<String>,
     /// The bars by operation.
-    pub(super) groups: Vec<(String, Vec<Bar>)>,
+    pub(in super::super) groups: Vec<(String, Vec<Bar>)>,
 }
 
 /// One path's bar.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bar {
+pub(in super::super) struct Bar {
     /// `isa/delivery`.
-    pub(super) label: String,
+    pub(in super::super) label: String,
     /// Of each kind in [`Bars::kinds`], the cases, or the reason why there is no number, or nothing
     /// if the records do not speak of it.
-    pub(super) cells: Vec<Cell>,
+    pub(in super::super) cells: Vec<Cell>,
     /// What the ledger says of the path: `None` if it has no row, as in a run that did not finish.
-    pub(super) state: Option<State>,
+    pub(in super::super) state: Option<State>,
     /// Why, if the ledger gives a reason.
-    pub(super) reason: String,
+    pub(in super::super) reason: String,
 }
 
 /// Of a path that was checked and has no row in the ledger.
-pub(super) const NO_VERDICT: &str = "no verdict";
+pub(in super::super) const NO_VERDICT: &str = "no verdict";
 
 /// The cases of one path and one kind of check.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
+pub(in super::super) enum Cell {
     /// That many.
     Cases(f64),
     /// No number, because.
@@ -50,7 +50,7 @@ pub(super) enum Cell {
 
 impl Bar {
     /// All kinds together; `None` if there is no number at all.
-    pub(super) fn total(&self) -> Option<f64> {
+    pub(in super::super) fn total(&self) -> Option<f64> {
         let numbers = self.cells.iter().filter_map(|cell| {
             if let Cell::Cases(n) = cell {
                 Some(*n)
@@ -62,7 +62,7 @@ impl Bar {
     }
 
     /// What is said beside the number: the state, unless it is plainly verified.
-    pub(super) fn remark(&self) -> Option<&'static str> {
+    pub(in super::super) fn remark(&self) -> Option<&'static str> {
         match self.state {
             Some(State::Verified) => self.total().is_none().then_some("no cases recorded"),
             Some(state) => Some(state.word()),
@@ -74,7 +74,7 @@ impl Bar {
 impl Bars {
     /// The bars of a report: the ledger's paths, and paths that have figures but, in a run that did
     /// not finish, no row.
-    pub(super) fn of(report: &Report) -> Self {
+    pub(in super::super) fn of(report: &Report) -> Self {
         let mut kinds: Vec<String> = Vec::new();
         for figure in report.figures().filter(|figure| figure.quantity == CASES) {
             if let Some(split) = figure.split.as_ref().filter(|split| !kinds.contains(split)) {
@@ -133,7 +133,7 @@ impl Bars {
     }
 
     /// Whether there is anything to draw.
-    pub(super) fn has_numbers(&self) -> bool {
+    pub(in super::super) fn has_numbers(&self) -> bool {
         self.bars()
             .any(|bar| bar.cells.iter().any(|cell| length(cell) > 0.0))
     }
@@ -143,7 +143,7 @@ impl Bars {
     }
 
     /// What a reader who does not see the picture is told.
-    pub(super) fn description(&self) -> String {
+    pub(in super::super) fn description(&self) -> String {
         let operations: Vec<String> = self
             .groups
             .iter()
@@ -160,14 +160,6 @@ impl Bars {
     }
 }
 
-fn label(isa: &str, delivery: &str) -> String {
-    let parts: Vec<&str> = [isa, delivery]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join("/")
-}
-
 /// How long a cell is drawn. What cannot be a count of cases has no length; the table shows it.
 fn length(cell: &Cell) -> f64 {
     match cell {
@@ -176,17 +168,10 @@ fn length(cell: &Cell) -> f64 {
     }
 }
 
-/// What plotters' SVG backend fails with; it writes to memory.
-type DrawingError = DrawingAreaErrorKind<std::io::Error>;
-
 /// Pixels.
 const BAR: i32 = 15;
 const HEADING: i32 = 34;
 const AXIS: i32 = 46;
-const FONT: i32 = 13;
-/// About the width of a character at that size, on the wide side: plotters without fonts cannot
-/// measure.
-const CHAR: i32 = 8;
 
 /// Where things are. On a narrow picture a path's name and its total stand above the bar, else on
 /// both sides of it.
@@ -237,32 +222,19 @@ impl Layout {
     }
 }
 
-/// The picture as the inside of an `<svg>` element, and its height.
+/// The picture.
 ///
 /// # Errors
 /// What plotters says.
-pub(super) fn draw(bars: &Bars, width: u32) -> Result<(String, u32), DrawingError> {
+pub(in super::super) fn draw(bars: &Bars, width: u32) -> Result<Picture, DrawingError> {
     let layout = Layout::of(bars, width as i32);
-    let height = (layout.height_of_rows(bars) + AXIS) as u32;
-    let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-    draw_on(&root, bars, &layout)?;
-    root.present()?;
-    drop(root);
-    // The page opens the element itself: with a role and a description, and without a namespace.
-    let inside = svg
-        .split_once('>')
-        .map_or("", |(_, inside)| inside)
-        .trim()
-        .trim_end_matches("</svg>");
-    Ok((palette::themed(inside), height))
+    let height = layout.height_of_rows(bars) + AXIS;
+    picture(bars.description(), layout.width, height, |canvas| {
+        draw_on(canvas, bars, &layout)
+    })
 }
 
-fn draw_on(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
-    bars: &Bars,
-    layout: &Layout,
-) -> Result<(), DrawingError> {
+fn draw_on(root: &Canvas<'_>, bars: &Bars, layout: &Layout) -> Result<(), DrawingError> {
     let longest = bars
         .bars()
         .map(|bar| bar.cells.iter().map(length).sum::<f64>())
@@ -335,7 +307,7 @@ fn draw_on(
 
 /// A path's name, its total, and its state if that is not plainly verified.
 fn words_of(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
+    root: &Canvas<'_>,
     bar: &Bar,
     layout: &Layout,
     y: i32,
@@ -349,7 +321,6 @@ fn words_of(
     };
     let short = bar.remark().unwrap_or_default().to_owned();
     let long = format!("{short}: {}", bar.reason);
-    let width_of = |text: &str| (text.chars().count() as i32).saturating_mul(CHAR);
     if layout.narrow {
         let y = y + 10;
         let words = [total, short]
@@ -395,48 +366,4 @@ fn words_of(
         HPos::Left,
         font(FONT, ink),
     )
-}
-
-fn word(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
-    text: &str,
-    at: (i32, i32),
-    anchor: HPos,
-    style: TextStyle<'_>,
-) -> Result<(), DrawingError> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    root.draw(&Text::new(
-        text,
-        at,
-        style.pos(Pos::new(anchor, VPos::Center)),
-    ))
-}
-
-fn font(pixels: i32, ink: Ink) -> TextStyle<'static> {
-    ("sans-serif", size(pixels)).into_font().color(&ink.drawn())
-}
-
-fn bold() -> FontDesc<'static> {
-    ("sans-serif", size(FONT), FontStyle::Bold).into_font()
-}
-
-/// plotters takes the height of a font for its size, and writes the size 1.24 times smaller.
-fn size(pixels: i32) -> f64 {
-    f64::from(pixels) * 1.24
-}
-
-fn thin(n: f64) -> String {
-    measured(n, '\u{202f}')
-}
-
-/// As much of the text as fits into so many pixels.
-fn fitting(text: &str, pixels: i32) -> String {
-    let text = one_line(text);
-    let room = (pixels / CHAR).max(1) as usize;
-    if text.chars().count() <= room {
-        return text;
-    }
-    text.chars().take(room - 1).chain(['…']).collect()
 }

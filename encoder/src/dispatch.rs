@@ -81,8 +81,8 @@ impl<F> fmt::Debug for Chosen<F> {
     }
 }
 
-/// `Some(kernel)` where x86-64 kernels are compiled, else `None`: the only difference that a target
-/// makes to a table.
+/// `Some(kernel)` where kernels of the target that it names are compiled, else `None`: the only
+/// difference that a target makes to a table.
 #[cfg(target_arch = "x86_64")]
 macro_rules! on_x86_64 {
     ($kernel:expr) => {
@@ -95,7 +95,19 @@ macro_rules! on_x86_64 {
         None
     };
 }
-pub(crate) use on_x86_64;
+#[cfg(target_arch = "aarch64")]
+macro_rules! on_aarch64 {
+    ($kernel:expr) => {
+        Some($kernel)
+    };
+}
+#[cfg(not(target_arch = "aarch64"))]
+macro_rules! on_aarch64 {
+    ($kernel:expr) => {
+        None
+    };
+}
+pub(crate) use {on_aarch64, on_x86_64};
 
 /// An operation that has kernels: the key of [`Encoder::isa_of`].
 //

@@ -31,6 +31,9 @@ pub enum Isa {
     /// x86-64 with AVX-512 F, BW, VL and VBMI: 64-byte registers and byte permutes across all of
     /// them (`vpermb`).
     Avx512vbmi,
+    /// AArch64 with NEON, which every AArch64 CPU that runs an ordinary operating system has:
+    /// 16-byte registers and byte tables of up to 64 bytes.
+    Neon,
 }
 
 /// What there is to know about an [`Isa`].
@@ -44,32 +47,52 @@ struct Bundle {
 /// A bundle from its name, its target and its features; what is listed and what is detected is the
 /// same list.
 macro_rules! bundle {
-    ($name:literal, $arch:literal, [$($feature:tt)*]) => {
+    ($name:literal, $arch:tt, [$($feature:tt)*]) => {
         Bundle {
             name: $name,
             features: &[$($feature),*],
             built: cfg!(target_arch = $arch),
-            detected: || true $(&& detected!($feature))*,
+            detected: || true $(&& detected!($arch, $feature))*,
         }
     };
 }
 
+/// Whether the CPU has a feature. Of another architecture's features it has none, and the compiler
+/// does not even know their names.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 macro_rules! detected {
-    ($feature:tt) => {
+    ("x86_64", $feature:tt) => {
         std::arch::is_x86_feature_detected!($feature)
     };
+    ($other:tt, $feature:tt) => {
+        false
+    };
 }
-#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
 macro_rules! detected {
-    ($feature:tt) => {
+    ("aarch64", $feature:tt) => {
+        std::arch::is_aarch64_feature_detected!($feature)
+    };
+    ($other:tt, $feature:tt) => {
+        false
+    };
+}
+#[cfg(not(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+macro_rules! detected {
+    ($arch:tt, $feature:tt) => {
         cfg!(target_feature = $feature)
     };
 }
 
 impl Isa {
     /// All instruction sets, slowest first, on every target.
-    pub const ALL: &'static [Self] = &[Self::Scalar, Self::Ssse3, Self::Avx2, Self::Avx512vbmi];
+    pub const ALL: &'static [Self] = &[
+        Self::Scalar,
+        Self::Ssse3,
+        Self::Avx2,
+        Self::Avx512vbmi,
+        Self::Neon,
+    ];
 
     #[inline]
     const fn bundle(self) -> Bundle {
@@ -87,6 +110,7 @@ impl Isa {
                 "x86_64",
                 ["avx512f" "avx512bw" "avx512vl" "avx512vbmi"]
             ),
+            Self::Neon => bundle!("neon", "aarch64", ["neon"]),
         }
     }
 
@@ -111,7 +135,7 @@ impl Isa {
     /// [built](Self::is_built) and every one of its [features](Self::features) is there.
     ///
     /// With the feature `std` the CPU is asked, once per process
-    /// ([`std::arch::is_x86_feature_detected!`] remembers). Without it a `no_std` program cannot
+    /// (the standard library remembers the answer). Without it a `no_std` program cannot
     /// ask: only features that were fixed when it was compiled count (`-C target-feature=+avx2`,
     /// `-C target-cpu=…`), so that an ordinary build has [`Isa::Scalar`] alone.
     #[inline]

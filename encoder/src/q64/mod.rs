@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-use crate::dispatch::{Encoder, Paths, on_x86_64};
+use crate::dispatch::{Encoder, Paths, on_aarch64, on_x86_64};
 use crate::error::{BufferTooSmall, DecodeError, Q64Error};
 use crate::isa::Isa;
 
@@ -18,6 +18,8 @@ mod scalar;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512vbmi;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod ssse3;
 
@@ -89,6 +91,7 @@ pub(crate) const ENCODE_PATHS: Paths<EncodeKernel> = Paths::new(
         (Isa::Ssse3, on_x86_64!(ssse3::encode)),
         (Isa::Avx2, on_x86_64!(avx2::encode)),
         (Isa::Avx512vbmi, on_x86_64!(avx512vbmi::encode)),
+        (Isa::Neon, on_aarch64!(neon::encode)),
     ],
 );
 
@@ -99,6 +102,7 @@ pub(crate) const DECODE_PATHS: Paths<DecodeKernel> = Paths::new(
         (Isa::Ssse3, on_x86_64!(ssse3::decode)),
         (Isa::Avx2, on_x86_64!(avx2::decode)),
         (Isa::Avx512vbmi, on_x86_64!(avx512vbmi::decode)),
+        (Isa::Neon, on_aarch64!(neon::decode)),
     ],
 );
 

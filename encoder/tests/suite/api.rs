@@ -43,11 +43,17 @@ fn cpu_has(feature: &str) -> bool {
         "avx512bw" => is_x86_feature_detected!("avx512bw"),
         "avx512vl" => is_x86_feature_detected!("avx512vl"),
         "avx512vbmi" => is_x86_feature_detected!("avx512vbmi"),
+        "neon" => false,
         _ => panic!("this test does not know {feature}"),
     }
 }
 
-#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+fn cpu_has(feature: &str) -> bool {
+    feature == "neon" && std::arch::is_aarch64_feature_detected!("neon")
+}
+
+#[cfg(not(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 fn cpu_has(feature: &str) -> bool {
     match feature {
         "ssse3" => cfg!(target_feature = "ssse3"),
@@ -56,6 +62,7 @@ fn cpu_has(feature: &str) -> bool {
         "avx512bw" => cfg!(target_feature = "avx512bw"),
         "avx512vl" => cfg!(target_feature = "avx512vl"),
         "avx512vbmi" => cfg!(target_feature = "avx512vbmi"),
+        "neon" => cfg!(target_feature = "neon"),
         _ => panic!("this test does not know {feature}"),
     }
 }

@@ -58,11 +58,28 @@ fn high(v: __m512i) -> __m512i {
 
 /// `b >> 4` as `vgf2p8affineqb` wants it: byte 7 - i has the bits of `b` whose sum is bit i.
 const SHIFT_RIGHT_4: i64 = {
-    let mut matrix = [0; 8];
+    let mut matrix = [0_u8; 8];
     let mut i = 0;
     while i < 4 {
         matrix[7 - i] = 1 << (i + 4);
         i += 1;
     }
+    prove(matrix);
     i64::from_le_bytes(matrix)
 };
+
+/// Does not compile unless the instruction, as Intel's manual (volume 2, GF2P8AFFINEQB) defines it,
+/// shifts every byte right by 4. The emulator Bochs 2.7 gives the complement.
+const fn prove(matrix: [u8; 8]) {
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut affine, mut i) = (0, 0);
+        while i < 8 {
+            let sum = (matrix[7 - i] & byte as u8).count_ones() % 2;
+            affine |= sum << i;
+            i += 1;
+        }
+        assert!(affine == byte >> 4);
+        byte += 1;
+    }
+}

@@ -253,10 +253,17 @@ fn first_offender(text: &[Pair], from: usize) -> DecodeError {
 /// The length of data, in bytes, from which its text is written with streaming stores, where the
 /// instruction set has them (see [`Encoder::streams_from`]); the text is twice as long.
 //
-// Streaming, as a multiple of the speed of ordinary stores, by the length of the text. On Zen 4: 0.4
-// below 2 MiB and 1.35 at 64 MiB. On Zen 3 with 32 MiB of third-level cache, AVX2: 0.5 at 256 KiB to
-// 2 MiB, 0.7 at 4 MiB, 1.1 at 8 MiB, 1.4 at 12 and 16 MiB, 1.3 to 1.5 at 64 and 128 MiB. Into a new
-// string the system's page faults count as well: 1.0 at 4 MiB, 1.4 at 8 MiB, 0.9 to 1.0 from 32 MiB.
+// Encoding with streaming stores, as a multiple of the speed with ordinary ones, by the length of
+// the text:
+//
+//                                        < 2 MiB   4 MiB     8 MiB     12 MiB    16 MiB    64 MiB
+//     Zen 4, AVX-512                     0.4                                               1.35
+//     Zen 3 with 32 MiB of L3, AVX2      0.5-0.7   0.6-0.9   0.9-1.1   1.0-1.4   1.4-1.6   1.0-2.0
+//     the same, into a new string        0.5-0.9   1.0       1.4       1.5       1.3-4     0.9
+//
+// The ranges are those of several runs on a busy machine. In the last row the system's page faults
+// rule from 32 MiB on. Decoding, which writes half of what it reads, gains less: 0.9 to 1.1 up to
+// 16 MiB, 1.0 to 1.3 above (Zen 3); it has no such kernel.
 pub const STREAMS_FROM: usize = 4 << 20;
 
 impl Encoder {

@@ -3,21 +3,34 @@
 use core::fmt;
 
 use crate::isa::Isa;
-use crate::q64::{DECODE_PATHS, DecodeKernel, ENCODE_PATHS, EncodeKernel};
+use crate::q64::{
+    DECODE_PATHS, DecodeKernel, ENCODE_PATHS, ENCODE_STREAMING, EncodeKernel, STREAMS_FROM,
+};
 
 /// The kernels of one operation, one row per [`Isa`] in the order of [`Isa::ALL`], slowest first,
-/// on every target; a row whose ISA this target cannot have holds no kernel.
+/// on every target.
 ///
 /// `F` is the operation's kernel type, an `unsafe fn` whose only precondition is that its row's ISA
 /// is available.
 pub(crate) struct Paths<F> {
     scalar: F,
-    faster: [(Isa, Option<F>); FASTER],
+    faster: [(Isa, Row<F>); FASTER],
 }
 
 const FASTER: usize = Isa::ALL.len() - 1;
 
-/// A kernel that the CPU can run: made by [`Paths::pick`] alone.
+/// What an operation has for an ISA.
+#[derive(Clone, Copy)]
+pub(crate) enum Row<F> {
+    /// A kernel.
+    Kernel(F),
+    /// A kernel that is compiled for another target.
+    Elsewhere,
+    /// Nothing: what the ISA adds to those before it does not help. Their last one is used.
+    Nothing,
+}
+
+/// A kernel that the CPU can run: made by [`Paths::pick`] and [`Chosen::alternative`] alone.
 #[derive(Clone, Copy)]
 pub(crate) struct Chosen<F> {
     isa: Isa,
@@ -26,7 +39,7 @@ pub(crate) struct Chosen<F> {
 
 impl<F: Copy> Paths<F> {
     /// A table; an ISA without a row, or a row out of order, does not compile.
-    pub(crate) const fn new(scalar: F, faster: [(Isa, Option<F>); FASTER]) -> Self {
+    pub(crate) const fn new(scalar: F, faster: [(Isa, Row<F>); FASTER]) -> Self {
         let mut row = 0;
         while row < FASTER {
             assert!(
@@ -44,8 +57,8 @@ impl<F: Copy> Paths<F> {
             isa: Isa::Scalar,
             kernel: self.scalar,
         };
-        for (isa, kernel) in self.faster {
-            if let Some(kernel) = kernel
+        for (isa, row) in self.faster {
+            if let Row::Kernel(kernel) = row
                 && isa <= limit
                 && isa.is_available()
             {
@@ -55,15 +68,19 @@ impl<F: Copy> Paths<F> {
         chosen
     }
 
-    /// The names of the rows.
-    const fn isas(&self) -> [Isa; FASTER + 1] {
+    /// The names of the rows that hold a kernel, on this target or elsewhere, and how many there
+    /// are.
+    const fn isas(&self) -> ([Isa; FASTER + 1], usize) {
         let mut isas = [Isa::Scalar; FASTER + 1];
-        let mut row = 0;
+        let (mut row, mut count) = (0, 1);
         while row < FASTER {
-            isas[row + 1] = self.faster[row].0;
+            if !matches!(self.faster[row].1, Row::Nothing) {
+                isas[count] = self.faster[row].0;
+                count += 1;
+            }
             row += 1;
         }
-        isas
+        (isas, count)
     }
 }
 
@@ -73,6 +90,18 @@ impl<F: Copy> Chosen<F> {
     pub(crate) fn kernel(self) -> F {
         self.kernel
     }
+
+    /// The kernel of the same ISA among `rows`, or this one if there is none.
+    fn alternative(self, rows: &[(Isa, Row<F>)]) -> Self {
+        for &(isa, row) in rows {
+            if let Row::Kernel(kernel) = row
+                && isa == self.isa
+            {
+                return Self { isa, kernel };
+            }
+        }
+        self
+    }
 }
 
 impl<F> fmt::Debug for Chosen<F> {
@@ -81,21 +110,33 @@ impl<F> fmt::Debug for Chosen<F> {
     }
 }
 
-/// `Some(kernel)` where x86-64 kernels are compiled, else `None`: the only difference that a target
-/// makes to a table.
+/// A row with a kernel where those of the target that it names are compiled: the only difference
+/// that a target makes to a table.
 #[cfg(target_arch = "x86_64")]
 macro_rules! on_x86_64 {
     ($kernel:expr) => {
-        Some($kernel)
+        $crate::dispatch::Row::Kernel($kernel)
     };
 }
 #[cfg(not(target_arch = "x86_64"))]
 macro_rules! on_x86_64 {
     ($kernel:expr) => {
-        None
+        $crate::dispatch::Row::Elsewhere
     };
 }
-pub(crate) use on_x86_64;
+#[cfg(target_arch = "aarch64")]
+macro_rules! on_aarch64 {
+    ($kernel:expr) => {
+        $crate::dispatch::Row::Kernel($kernel)
+    };
+}
+#[cfg(not(target_arch = "aarch64"))]
+macro_rules! on_aarch64 {
+    ($kernel:expr) => {
+        $crate::dispatch::Row::Elsewhere
+    };
+}
+pub(crate) use {on_aarch64, on_x86_64};
 
 /// An operation that has kernels: the key of [`Encoder::isa_of`].
 //
@@ -122,9 +163,9 @@ impl Operation {
         }
     }
 
-    /// The instruction sets that this operation's table has a row for, slowest first: the same on
-    /// every target, whether or not it can be run here. A test or benchmark that iterates them
-    /// misses no kernel.
+    /// The instruction sets that this operation has a kernel for, slowest first: the same on every
+    /// target, whether or not it can be run here. A test or benchmark that iterates them, and those
+    /// of [`streaming_paths`](Self::streaming_paths), misses no kernel.
     ///
     /// ```
     /// use q64::{Encoder, Operation};
@@ -138,8 +179,43 @@ impl Operation {
     /// ```
     pub const fn paths(self) -> &'static [Isa] {
         match self {
-            Self::Q64Encode => const { &ENCODE_PATHS.isas() },
-            Self::Q64Decode => const { &DECODE_PATHS.isas() },
+            Self::Q64Encode => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &ENCODE_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
+            Self::Q64Decode => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &DECODE_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
+        }
+    }
+
+    /// The instruction sets that this operation has a second kernel for, with streaming stores:
+    /// [`Encoder::streams_from`] says what it is for.
+    ///
+    /// ```
+    /// use q64::{Encoder, Isa, Operation};
+    ///
+    /// let isas = Operation::Q64Encode.streaming_paths();
+    /// assert!(isas.contains(&Isa::Avx2));
+    /// for encoder in isas.iter().filter_map(|&isa| Encoder::with(isa)) {
+    ///     assert_eq!(encoder.streams_from(0).encode(b"Q64"), "FRj2DU");
+    /// }
+    /// ```
+    pub const fn streaming_paths(self) -> &'static [Isa] {
+        match self {
+            Self::Q64Encode => {
+                const {
+                    let mut isas = [Isa::Scalar; ENCODE_STREAMING.len()];
+                    let mut row = 0;
+                    while row < isas.len() {
+                        isas[row] = ENCODE_STREAMING[row].0;
+                        row += 1;
+                    }
+                    &{ isas }
+                }
+            }
+            Self::Q64Decode => &[],
         }
     }
 }
@@ -166,6 +242,9 @@ impl fmt::Display for Operation {
 pub struct Encoder {
     isa: Isa,
     pub(crate) q64_encode: Chosen<EncodeKernel>,
+    /// The one for long data; the same where the ISA has no other.
+    pub(crate) q64_encode_streaming: Chosen<EncodeKernel>,
+    pub(crate) streams_from: usize,
     pub(crate) q64_decode: Chosen<DecodeKernel>,
 }
 
@@ -211,6 +290,28 @@ impl Encoder {
         }
     }
 
+    /// The same handle, but with streaming stores for `data_len` bytes of data and more, instead of
+    /// [`STREAMS_FROM`]: 0 for always, [`usize::MAX`] for never.
+    ///
+    /// Streaming stores go around the caches. That is faster for text so long that it would leave
+    /// the cache before anybody reads it, and slower below that. They are there for encoding, on
+    /// the instruction sets of [`Operation::streaming_paths`]; for others this changes nothing. Nor
+    /// does it for an output at an address that is no multiple of 4, where no text can be encoded
+    /// in aligned pieces.
+    ///
+    /// ```
+    /// let encoder = q64::Encoder::new();
+    /// assert_eq!(encoder.streams_from(0).encode(b"Q64"), encoder.encode(b"Q64"));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn streams_from(self, data_len: usize) -> Self {
+        Self {
+            streams_from: data_len,
+            ..self
+        }
+    }
+
     #[inline]
     fn choose() -> Self {
         let available = |isa: &Isa| isa.is_available();
@@ -220,9 +321,12 @@ impl Encoder {
 
     #[inline]
     fn up_to(isa: Isa) -> Self {
+        let q64_encode = ENCODE_PATHS.pick(isa);
         Self {
             isa,
-            q64_encode: ENCODE_PATHS.pick(isa),
+            q64_encode,
+            q64_encode_streaming: q64_encode.alternative(&ENCODE_STREAMING),
+            streams_from: STREAMS_FROM,
             q64_decode: DECODE_PATHS.pick(isa),
         }
     }

@@ -16,6 +16,6 @@ pub use crate::dispatch::{Encoder, Operation};
 pub use crate::error::{BufferTooSmall, DecodeError, Q64Error};
 pub use crate::isa::Isa;
 pub use crate::q64::{
-    q64_decode, q64_decode_to_buffer, q64_decoded_len, q64_encode, q64_encode_to_buffer,
-    q64_encoded_len,
+    STREAMS_FROM, q64_decode, q64_decode_to_buffer, q64_decoded_len, q64_encode,
+    q64_encode_to_buffer, q64_encoded_len,
 };

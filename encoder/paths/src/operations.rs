@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use pathproof::{CodePath, Failure, Input, Operation, Reason};
-use q64::{Encoder, Isa, Q64Error};
+use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 
 use crate::{peers, reference};
 
@@ -47,16 +47,27 @@ pub fn operations() -> Vec<Operation> {
 
 fn encode() -> Operation {
     let of = q64::Operation::Q64Encode;
-    let rows = rows(of, |encoder, isa| {
-        let fills = CodePath::fills(isa, move |i, out| {
+    let fills = |encoder: Encoder, isa: String| {
+        CodePath::fills(isa, move |i, out| {
             encoder
                 .encode_into(i.bytes(), out)
                 .map_err(|_| Failure::kind("buffer_too_small"))
-        });
+        })
+    };
+    let rows = rows(of, |encoder, isa| {
         [
-            fills,
+            fills(encoder, isa.into()),
             CodePath::returns(isa, move |i| Ok(encoder.encode(i.bytes()))),
         ]
+    });
+    // The kernels that the rows use for long data, at every length.
+    let streaming = of.streaming_paths().iter().map(|&isa| {
+        let name = format!("{isa}+stream");
+        let path = match Encoder::with(isa) {
+            Some(encoder) => fills(encoder.streams_from(0), name),
+            None => CodePath::absent(name, "fills", missing(isa)),
+        };
+        path.executes(isa.features())
     });
     let chosen = chosen(
         of,
@@ -68,6 +79,7 @@ fn encode() -> Operation {
     Operation::new(of.name(), |i| Ok(reference::encode(i.bytes())))
         .capacity(|i| 2 * i.bytes().len())
         .paths(rows)
+        .paths(streaming)
         .paths(chosen)
         .law("decode(encode(x)) = x", |i, encode| {
             let text = encode(i).map_err(|e| format!("encode refuses: {e}"))?;
@@ -146,9 +158,18 @@ fn rows(
             None => ["fills", "returns"]
                 .map(|delivery| CodePath::absent(isa.name(), delivery, missing(isa))),
         };
-        paths.map(|path| path.executes(isa.features()))
+        paths.map(|path| path.executes(isa.features()).switches_at(switches(of, isa)))
     };
     of.paths().iter().flat_map(row).collect()
+}
+
+/// The lengths at which an ISA's row changes to another kernel.
+fn switches(of: q64::Operation, isa: Isa) -> &'static [usize] {
+    if of.streaming_paths().contains(&isa) {
+        &[STREAMS_FROM]
+    } else {
+        &[]
+    }
 }
 
 /// The free functions, which take the best row for this CPU, and what their callers do with the answers: a buffer made for each
@@ -164,6 +185,7 @@ fn chosen(
         fills(data, &mut answer).map(|_| answer)
     };
     let shelf = Shelf::default();
+    let isa = Encoder::new().isa_of(of);
     [
         CodePath::fills("auto", move |i, out| fills(i.bytes(), out).map_err(failure)),
         CodePath::returns("auto", move |i| returns(i.bytes()).map_err(failure)),
@@ -175,7 +197,7 @@ fn chosen(
         })
         .via("kept"),
     ]
-    .map(|path| path.executes(Encoder::new().isa_of(of).features()))
+    .map(|path| path.executes(isa.features()).switches_at(switches(of, isa)))
 }
 
 /// The latest answers: as many as a cache of the first level does not hold, and no more than memory bears.
@@ -207,9 +229,8 @@ fn failure(error: Q64Error) -> Failure {
 
 /// Why there is no encoder of an ISA.
 fn missing(isa: Isa) -> Reason {
-    if isa.is_built() {
-        Reason::Cpu(isa.features().join(", ").into())
-    } else {
-        Reason::Target("x86_64".into())
+    match isa.arch() {
+        Some(arch) if !isa.is_built() => Reason::Target(arch.into()),
+        _ => Reason::Cpu(isa.features().join(", ").into()),
     }
 }

@@ -29,6 +29,7 @@
 use core::arch::x86_64::*;
 
 use super::ssse3::{self, LOW_NIBBLE};
+use super::streaming::{Line, encode_lines};
 use super::{ALPHABETS, HIGH, Out, Pair, decode_blocks, encode_blocks, scalar};
 use crate::error::DecodeError;
 
@@ -40,7 +41,22 @@ pub(super) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     let halves = |data: &[u8], text: &mut [Pair<Out>]| {
         encode_blocks(data, text, |d, t| ssse3::encode_block(d, t), scalar::encode);
     };
-    encode_blocks(data, text, |d, t| encode_block(d, t), halves);
+    let block = |data: &[u8; BLOCK], text: &mut [[Out; BLOCK]; 2]| {
+        let [first, second] = encode_vector(load(data));
+        store(&mut text[0], first);
+        store(&mut text[1], second);
+    };
+    encode_blocks(data, text, block, halves);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn encode_streaming(data: &[u8], text: &mut [Pair<Out>]) {
+    encode_lines(
+        data,
+        text,
+        |d: &[u8; BLOCK], t| stream(t, encode_vector(load(d))),
+        |d, t| encode(d, t),
+    );
 }
 
 #[target_feature(enable = "avx2")]
@@ -53,8 +69,8 @@ pub(super) fn decode(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError>
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn encode_block(data: &[u8; BLOCK], text: &mut [[Out; BLOCK]; 2]) {
-    let v = _mm256_permute4x64_epi64::<QUARTERS_0213>(load(data));
+fn encode_vector(data: __m256i) -> [__m256i; 2] {
+    let v = _mm256_permute4x64_epi64::<QUARTERS_0213>(data);
     let nibble = _mm256_set1_epi8(15);
     let high = _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble);
     let high = _mm256_add_epi8(high, alternate(HIGH));
@@ -64,8 +80,10 @@ fn encode_block(data: &[u8; BLOCK], text: &mut [[Out; BLOCK]; 2]) {
         _mm256_shuffle_epi8(table(&ALPHABETS[3]), x),
         alternate([0, 0x80]),
     );
-    store(&mut text[0], _mm256_unpacklo_epi8(high, low));
-    store(&mut text[1], _mm256_unpackhi_epi8(high, low));
+    [
+        _mm256_unpacklo_epi8(high, low),
+        _mm256_unpackhi_epi8(high, low),
+    ]
 }
 
 #[inline]
@@ -127,4 +145,15 @@ fn store(bytes: &mut [Out; 32], v: __m256i) {
     // SAFETY: an exclusive reference to 32 bytes is valid for writing 32 bytes; `storeu` asks for
     // no alignment.
     unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), v) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn stream([Line(bytes)]: &mut [Line; 1], [first, second]: [__m256i; 2]) {
+    let (halves, _) = bytes.as_chunks_mut::<32>();
+    for (half, v) in halves.iter_mut().zip([first, second]) {
+        // SAFETY: an exclusive reference to half a line is valid for writing 32 bytes, and is aligned
+        // to as many, which `stream` asks for; the driver fences.
+        unsafe { _mm256_stream_si256(half.as_mut_ptr().cast(), v) }
+    }
 }

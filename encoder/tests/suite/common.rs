@@ -1,6 +1,6 @@
 //! What the tests share: the format written down a second time, and the encoders that can run here.
 
-use q64::{Encoder, Isa};
+use q64::{Encoder, Isa, Operation};
 
 /// Kind and position of an error, as `Q64Error::kind` and `Q64Error::position` give them.
 pub(crate) type Refusal = (&'static str, Option<usize>);
@@ -51,7 +51,8 @@ pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
 }
 
 /// An encoder for every instruction set that can run here; says which cannot, and fails if that
-/// leaves nothing but scalar code on x86-64, where a test would then compare tables with tables.
+/// leaves nothing but scalar code on x86-64 or AArch64, where a test would then compare tables with
+/// tables.
 pub(crate) fn encoders() -> Vec<Encoder> {
     let mut encoders = Vec::new();
     for &isa in Isa::ALL {
@@ -67,12 +68,22 @@ pub(crate) fn encoders() -> Vec<Encoder> {
         .collect();
     println!("run: {}", names.join(", "));
     assert!(names.contains(&"scalar"));
-    let detects = cfg!(feature = "std") && cfg!(target_arch = "x86_64");
+    let has_vectors = cfg!(target_arch = "x86_64") || cfg!(target_arch = "aarch64");
     assert!(
-        !detects || names.len() > 1,
+        !has_vectors || names.len() > 1,
         "nothing but scalar code can run here"
     );
     encoders
+}
+
+/// Those of the encoders that have a kernel with streaming stores, made to use it always.
+pub(crate) fn streaming_encoders() -> impl Iterator<Item = Encoder> {
+    let streams = |encoder: &Encoder| {
+        let isas = Operation::Q64Encode.streaming_paths();
+        isas.contains(&encoder.isa())
+    };
+    let encoders = encoders().into_iter().filter(streams);
+    encoders.map(|encoder| encoder.streams_from(0))
 }
 
 /// Bytes without a pattern, the same ones for the same seed (xorshift64* of Marsaglia and Vigna).

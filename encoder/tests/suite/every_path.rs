@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use crate::common::{Refusal, decode, encode, encoders, noise};
-use q64::{BufferTooSmall, Encoder};
+use crate::common::{Refusal, decode, encode, encoders, noise, streaming_encoders};
+use q64::{BufferTooSmall, Encoder, STREAMS_FROM};
 
 /// Lengths of data on both sides of every block size, odd and even.
 const LENGTHS: [usize; 21] = [
@@ -171,6 +171,57 @@ fn filling_a_buffer_writes_its_first_bytes_alone() {
                     assert_eq!(output, want, "{} {len} {offset} {spare}", encoder.isa());
                 }
             }
+        }
+    }
+}
+
+/// The calls with streaming stores give the same as the format asks for, wherever the text begins,
+/// and write nothing else. Lengths are enough for a head, a few blocks and a tail of any size.
+#[test]
+fn streaming_writes_its_text_alone_at_every_length_and_address() {
+    // What a line of the cache is aligned to.
+    #[repr(align(64))]
+    struct Aligned([u8; 768]);
+    let canary: [u8; 768] = noise(12, 768).try_into().unwrap();
+    for encoder in streaming_encoders() {
+        for len in 0..=300 {
+            let data = noise(len as u64, len);
+            let text = encode(&data).into_bytes();
+            for offset in 64..128 {
+                let mut output = Aligned(canary);
+                let mut want = canary;
+                let place = offset..offset + text.len();
+                want[place.clone()].copy_from_slice(&text);
+                let written = encoder.encode_into(&data, &mut output.0[place]);
+                assert_eq!(written, Ok(text.len()));
+                let isa = encoder.isa();
+                assert!(
+                    output.0 == want,
+                    "{isa}: {len} bytes at 64 n + {}",
+                    offset % 64
+                );
+            }
+        }
+    }
+}
+
+/// Around the length from which streaming stores are used, where they can be and where not.
+#[test]
+fn encode_around_the_threshold_of_streaming() {
+    let data = noise(13, STREAMS_FROM + 131);
+    let text = encode(&data).into_bytes();
+    let mut output = vec![0; text.len() + 128];
+    for encoder in encoders() {
+        for (len, offset) in [(STREAMS_FROM - 1, 64), (STREAMS_FROM, 66), (data.len(), 68)] {
+            let place = offset..offset + 2 * len;
+            output[..place.start].fill(0xa5);
+            output[place.end..].fill(0xa5);
+            let written = encoder.encode_into(&data[..len], &mut output[place.clone()]);
+            assert_eq!(written, Ok(2 * len));
+            let same = output[place.clone()] == text[..2 * len];
+            assert!(same, "{} {len} {offset}", encoder.isa());
+            let around = [&output[..place.start], &output[place.end..]].concat();
+            assert!(around.iter().all(|&byte| byte == 0xa5));
         }
     }
 }

@@ -227,10 +227,10 @@ impl<'a> Ledger<'a> {
         let owed = self.subjects().any(|(_, _, e)| !e.peer).then_some(false);
         let unmet = self.unmet(required);
         let rate = rate(totals).map_or_else(
-            || "no call was checked".into(),
+            || "no call of the aligned sweep was checked".into(),
             |rate| {
                 format!(
-                    "{:.2} million checked calls a second on one core",
+                    "{:.2} million checked calls a second on one core at 0 to 512 bytes",
                     rate / 1e6
                 )
             },
@@ -250,10 +250,10 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// Checked calls a second of one worker.
+/// Checked calls a second of processor time, at the lengths of the sweep.
 pub(crate) fn rate(totals: &Totals) -> Option<f64> {
-    let seconds = totals.busy.as_secs_f64();
-    (totals.calls > 0 && seconds > 0.0).then(|| totals.calls as f64 / seconds)
+    let (calls, busy) = totals.swept;
+    (calls > 0 && !busy.is_zero()).then(|| calls as f64 / busy.as_secs_f64())
 }
 
 /// The figures of the whole run.
@@ -275,8 +275,10 @@ pub(crate) fn totals(totals: &Totals) -> Vec<Record> {
         figure(
             "rate",
             rate(totals),
-            "checked calls a second on one core",
-            rate(totals).is_none().then_some("no call was made"),
+            "checked calls a second on one core, at 0 to 512 bytes",
+            rate(totals)
+                .is_none()
+                .then_some("no call of the aligned sweep was made"),
         ),
         figure(
             "printed by paths",

@@ -68,8 +68,9 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) calls: u64,
-    /// What the workers needed for it, added up over them.
-    pub(crate) busy: Duration,
+    /// Calls of the aligned sweep, and the processor time that they took, added up over the workers: what a checked call costs
+    /// at the lengths that kernels are made for, however long the other cases are.
+    pub(crate) swept: (u64, Duration),
     /// Bytes that subjects printed.
     pub(crate) chatter: u64,
 }
@@ -156,8 +157,12 @@ pub(crate) fn verify(
                     tallies: new,
                     nanos,
                 } => {
-                    totals.busy += Duration::from_nanos(nanos);
-                    totals.calls += new.iter().map(|tally| tally.calls).sum::<u64>();
+                    let calls = new.iter().map(|tally| tally.calls).sum::<u64>();
+                    totals.calls += calls;
+                    if span.check == Check::Aligned {
+                        totals.swept.0 += calls;
+                        totals.swept.1 += Duration::from_nanos(nanos);
+                    }
                     let key = (span.operation, span.check);
                     let Some(left) = open.get_mut(&key) else {
                         continue;

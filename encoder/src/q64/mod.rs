@@ -374,13 +374,20 @@ impl Encoder {
     #[inline]
     fn run_encode(&self, data: &[u8], output: &mut [Out]) {
         let text = output.as_chunks_mut().0;
-        let chosen = if data.len() < self.streams_from {
-            self.q64_encode
-        } else {
-            self.q64_encode_streaming
-        };
+        if data.len() >= self.streams_from {
+            return self.run_encode_streaming(data, text);
+        }
         // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
-        unsafe { (chosen.kernel())(data, text) }
+        unsafe { (self.q64_encode.kernel())(data, text) }
+    }
+
+    // Out of line, because LLVM else selects one of two kernels without a branch, and every call waits
+    // for that: 0.9 ns instead of 0.3, or 0.9 of the speed at 64 bytes (Zen 3).
+    #[cold]
+    #[inline(never)]
+    fn run_encode_streaming(&self, data: &[u8], text: &mut [Pair<Out>]) {
+        // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
+        unsafe { (self.q64_encode_streaming.kernel())(data, text) }
     }
 
     #[inline]

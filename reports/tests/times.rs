@@ -27,16 +27,16 @@ const MEASURES: [(&str, &str, &str); 8] = [
         "x the time",
     ),
     (
-        "fresh buffer against reused",
+        "fresh against fills",
         "Filling a fresh buffer, against a reused one",
         "x the time",
     ),
     (
-        "kept strings against reused",
+        "kept against fills",
         "Keeping every result as a string, against one reused buffer",
         "x the time",
     ),
-    ("a call", "A call, by the way to the kernel", "ns"),
+    ("a call", "A call with little work", "ns"),
 ];
 
 /// Instruction sets and the variables of their colours.

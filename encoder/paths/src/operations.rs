@@ -176,8 +176,9 @@ fn switches(of: q64::Operation, isa: Isa) -> &'static [usize] {
 /// call (`fresh`), and answers that live on (`kept`), so that the allocator cannot hand out warm memory again.
 fn chosen(
     of: q64::Operation,
-    fills: fn(&[u8], &mut [u8]) -> Result<usize, Q64Error>,
-    returns: fn(&[u8]) -> Result<Vec<u8>, Q64Error>,
+    // Not function pointers: a call through one would be measured, too.
+    fills: impl Fn(&[u8], &mut [u8]) -> Result<usize, Q64Error> + Copy + 'static,
+    returns: impl Fn(&[u8]) -> Result<Vec<u8>, Q64Error> + Copy + 'static,
     capacity: fn(usize) -> usize,
 ) -> [CodePath; 4] {
     let into_fresh = move |data: &[u8]| {

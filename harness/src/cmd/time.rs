@@ -280,6 +280,15 @@ impl Table<'_> {
                 self.find(|s| s.peer && s.isa == ROOFLINE),
             ));
         }
+        if self.size == SIZES[0] && !its.peer && its.delivery == "fills" {
+            let nanos: Vec<f64> = placements.iter().map(|n| n.turns).collect();
+            let value = median(&nanos).ok_or_else(|| "no placement".into());
+            let mut figure = self.figure(i, "a call", "ns", value);
+            if let Record::Figure(figure) = &mut figure {
+                figure.split = Some(format!("{} B", self.size));
+            }
+            records.push(figure);
+        }
         // What it costs to have the ISA chosen at run time.
         if its.isa == "auto"
             && let Some(fastest) =

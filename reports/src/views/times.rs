@@ -43,17 +43,21 @@ const RETURNS: Measure = gain(
     "Returning a new buffer, against filling the caller's",
 );
 const FRESH: Measure = gain(
-    "fresh buffer against reused",
+    "fresh against fills",
     "Filling a fresh buffer, against a reused one",
 );
 const KEPT: Measure = gain(
-    "kept strings against reused",
+    "kept against fills",
     "Keeping every result as a string, against one reused buffer",
+);
+const AUTO: Measure = gain(
+    "auto against the fastest",
+    "Choosing the kernel at run time, against the fastest kernel by name",
 );
 const CALL: Measure = Measure {
     quantity: "a call",
     unit: "ns",
-    title: "A call, by the way to the kernel",
+    title: "A call with little work",
     by_size: false,
     of_every_path: false,
 };
@@ -82,7 +86,7 @@ const LEAST: &str = "throughput least";
 const MOST: &str = "throughput most";
 
 /// Every measure in the order in which it is shown.
-const ALL: [&Measure; 8] = [
+const ALL: [&Measure; 9] = [
     &THROUGHPUT,
     &OVER_SCALAR,
     &OVER_PEER,
@@ -90,6 +94,7 @@ const ALL: [&Measure; 8] = [
     &RETURNS,
     &FRESH,
     &KEPT,
+    &AUTO,
     &CALL,
 ];
 /// What not copying gains, size by size.

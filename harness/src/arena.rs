@@ -136,19 +136,26 @@ impl Buffer {
         fill(&mut self.region.bytes_mut()[inner]);
     }
 
-    /// A buffer in pages of its own, `offset` bytes from their beginning, for measurements: nothing is poisoned or compared.
+    /// A buffer with room for `most` bytes, `offset` bytes from the beginning of its pages, for measurements: nothing is poisoned
+    /// or compared, and every page is touched now, so that none is made while the clock runs.
     #[cfg(feature = "cli")]
-    pub(crate) fn at_offset(len: usize, offset: usize) -> Self {
-        let inner = offset..offset + len;
+    pub(crate) fn roomy(most: usize, offset: usize) -> Self {
+        let inner = offset..offset + most;
         let mut buffer = Self {
             region: Region::new(inner.end.max(1)),
             outer: inner.clone(),
             inner,
             shadow: Vec::new(),
         };
-        // Touched now, so that no page is made while the clock runs.
         buffer.bytes_mut().fill(1);
         buffer
+    }
+
+    /// Makes a roomy buffer `len` bytes long, at the same place.
+    #[cfg(feature = "cli")]
+    pub(crate) fn resize(&mut self, len: usize) {
+        self.inner.end = (self.inner.start + len).min(self.region.data.len());
+        self.outer = self.inner.clone();
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -3,9 +3,11 @@
 //! Nothing is timed before it has agreed with its reference on that very input, in that very place.
 
 use std::hint::black_box;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::Rng as _;
+use proptest::test_runner::TestRng;
 use serde::{Deserialize, Serialize};
 
 use crate::arena::Buffer;
@@ -64,14 +66,25 @@ pub(crate) struct Times {
     pub(crate) subjects: Vec<Timed>,
 }
 
-/// One subject in its place, ready to be called.
+/// One subject, ready to be called.
 struct Ready<'a> {
+    /// Its place among those asked for, and its index among the operation's.
     number: usize,
+    index: usize,
     path: &'a CodePath,
-    prepared: Prepared,
+    /// Shared by all paths; a peer has its own.
+    prepared: Rc<Prepared>,
+    calls_a_batch: u64,
+    batches: Vec<f64>,
+}
+
+/// The buffers of a placement. All subjects are called on the same ones, one after another: what a placement costs, it costs all of
+/// them, and no more memory is needed than for one.
+struct Desk {
     input: Vec<Buffer>,
     output: Buffer,
-    batches: Vec<f64>,
+    /// Whose input lies there.
+    loaded: Option<Rc<Prepared>>,
 }
 
 /// Measures the subjects `wanted` on `size` plain bytes.
@@ -86,8 +99,6 @@ pub(crate) fn time(
     pace: Pace,
     page: &Page,
 ) -> Result<Times, String> {
-    let subjects = operation.subjects();
-    let params = params::swept(operation).remove(0);
     let source = Source::Seeded {
         seed: mix(&[seed, size as u64]) >> 16,
         len: size,
@@ -96,72 +107,64 @@ pub(crate) fn time(
     let case = Case {
         operation: operation.name.to_string(),
         source,
-        params,
+        params: params::swept(operation).remove(0),
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
     };
     page.preparing(0);
-    let own = Prepared::new(operation, &case)?;
+    let own = Rc::new(Prepared::new(operation, &case)?);
     let slices: Vec<&[u8]> = own.parts.iter().map(Vec::as_slice).collect();
     let work = (operation.work)(&Input::new(&slices, &own.params));
 
+    let subjects = operation.subjects();
     let mut timed: Vec<Timed> = vec![Timed::Placements(Vec::new()); wanted.len()];
-    let mut draw = rng(mix(&[seed, size as u64, 1]));
-    for _ in 0..pace.placements {
-        let mut ready = Vec::new();
-        for (number, subject) in wanted.iter().enumerate() {
+    let mut ready = Vec::new();
+    for (number, &index) in wanted.iter().enumerate() {
+        let path = subjects[index].path();
+        if let Some(why) = &path.unavailable {
+            timed[number] = Timed::Not(why.to_string());
+        } else if matches!(path.call, Call::InPlace(_)) {
+            let why = "an in-place call uses its input up, so that it cannot be repeated on it";
+            timed[number] = Timed::Not(why.into());
+        } else {
             page.preparing(0);
-            let path = subjects[*subject].path();
-            let Timed::Placements(_) = timed[number] else {
-                continue;
+            let prepared = match &subjects[index] {
+                Subject::Peer(peer) => Rc::new(own.for_peer(peer)?),
+                Subject::Path(_) => Rc::clone(&own),
             };
-            if let Some(why) = &path.unavailable {
-                timed[number] = Timed::Not(why.to_string());
-                continue;
-            }
-            if matches!(path.call, Call::InPlace(_)) {
-                timed[number] = Timed::Not(
-                    "an in-place call uses its input up, so that it cannot be repeated on it"
-                        .into(),
-                );
-                continue;
-            }
-            let prepared = match &subjects[*subject] {
-                Subject::Peer(peer) => own.for_peer(peer)?,
-                Subject::Path(_) => Prepared::new(operation, &case)?,
-            };
-            let mut offset = || (draw.next_u64() as usize % SPREAD) & !63;
-            let mut place = |bytes: &Vec<u8>| {
-                let mut buffer = Buffer::at_offset(bytes.len(), offset());
-                buffer.bytes_mut().copy_from_slice(bytes);
-                buffer
-            };
-            let input = prepared.parts.iter().map(&mut place).collect();
-            let output = Buffer::at_offset(prepared.capacity(), offset());
-            let mut subject = Ready {
+            ready.push(Ready {
                 number,
+                index,
                 path,
                 prepared,
-                input,
-                output,
+                calls_a_batch: 1,
                 batches: Vec::new(),
-            };
-            page.calling(wanted[subject.number]);
-            if let Err(verdict) = subject.check() {
-                timed[number] = Timed::Finding(verdict);
-                continue;
-            }
-            ready.push(subject);
+            });
         }
-        take_turns(&mut ready, pace, &mut draw, page, wanted);
+    }
+
+    let mut draw = rng(mix(&[seed, size as u64, 1]));
+    for _ in 0..pace.placements {
+        page.preparing(0);
+        let mut desk = Desk::new(&ready, &mut draw);
+        ready.retain_mut(|subject| {
+            page.calling(subject.index);
+            let agreed = subject.check(&mut desk);
+            subject.calls_a_batch = subject.batch(&mut desk);
+            agreed
+                .map_err(|verdict| timed[subject.number] = Timed::Finding(verdict))
+                .is_ok()
+        });
+        take_turns(&mut ready, &mut desk, pace, &mut draw, page);
         for subject in &mut ready {
-            page.calling(wanted[subject.number]);
+            page.calling(subject.index);
             let criterion = pace
                 .criterion
-                .map(|pace| by_criterion(subject, pace))
-                .transpose()?;
+                .map(|pace| by_criterion(subject, &mut desk, pace));
+            let criterion = criterion.transpose()?;
             let turns = quantile(&mut subject.batches, QUANTILE);
+            subject.batches.clear();
             if let Timed::Placements(placements) = &mut timed[subject.number] {
                 placements.push(Nanos { turns, criterion });
             }
@@ -177,27 +180,26 @@ pub(crate) fn time(
 /// Slices in turn: in a drawn order and then back, so that no subject is always the one after another.
 fn take_turns(
     ready: &mut [Ready<'_>],
+    desk: &mut Desk,
     pace: Pace,
-    draw: &mut proptest::test_runner::TestRng,
+    draw: &mut TestRng,
     page: &Page,
-    wanted: &[usize],
 ) {
     let slice = Duration::from_micros(pace.slice);
-    let calls: Vec<u64> = ready.iter_mut().map(Ready::calls_a_batch).collect();
     let mut order: Vec<usize> = (0..ready.len()).collect();
     for _ in 0..pace.rounds {
         for i in (1..order.len()).rev() {
             order.swap(i, (draw.next_u64() % (i as u64 + 1)) as usize);
         }
         for &subject in order.iter().chain(order.iter().rev()) {
-            let batch = calls[subject];
             let subject = &mut ready[subject];
-            page.calling(wanted[subject.number]);
-            // Not measured: caches and branch predictors become this subject's.
-            subject.call(batch);
+            page.calling(subject.index);
+            let batch = subject.calls_a_batch;
+            // Not measured: the input is laid out, and caches and branch predictors become this subject's.
+            subject.call(desk, batch);
             let start = Instant::now();
             while start.elapsed() < slice {
-                let took = subject.call(batch);
+                let took = subject.call(desk, batch);
                 subject
                     .batches
                     .push(took.as_secs_f64() * 1e9 / batch as f64);
@@ -206,20 +208,68 @@ fn take_turns(
     }
 }
 
+impl Desk {
+    /// Fresh pages at drawn offsets, with room for every subject.
+    fn new(ready: &[Ready<'_>], draw: &mut TestRng) -> Self {
+        let mut roomy = |most| Buffer::roomy(most, (draw.next_u64() as usize % SPREAD) & !63);
+        let parts = ready
+            .iter()
+            .map(|subject| subject.prepared.parts.len())
+            .max()
+            .unwrap_or(0);
+        let most_of = |part: usize| {
+            let lengths = ready
+                .iter()
+                .map(|subject| subject.prepared.parts.get(part).map_or(0, Vec::len));
+            lengths.max().unwrap_or(0)
+        };
+        let capacity = ready
+            .iter()
+            .map(|subject| subject.prepared.capacity())
+            .max()
+            .unwrap_or(0);
+        Self {
+            input: (0..parts).map(|part| roomy(most_of(part))).collect(),
+            output: roomy(capacity),
+            loaded: None,
+        }
+    }
+
+    /// Lays out a subject's input, unless it lies there, and a buffer of its capacity.
+    fn load(&mut self, prepared: &Rc<Prepared>) {
+        self.output.resize(prepared.capacity());
+        if self
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| Rc::ptr_eq(loaded, prepared))
+        {
+            return;
+        }
+        for (buffer, part) in self.input.iter_mut().zip(&prepared.parts) {
+            buffer.resize(part.len());
+            buffer.bytes_mut().copy_from_slice(part);
+        }
+        self.loaded = Some(Rc::clone(prepared));
+    }
+}
+
 impl Ready<'_> {
     /// Whether the path agrees here.
-    fn check(&mut self) -> Result<(), Verdict> {
+    fn check(&self, desk: &mut Desk) -> Result<(), Verdict> {
+        desk.load(&self.prepared);
         let want = self
             .prepared
             .want
             .as_ref()
             .map(Vec::as_slice)
             .map_err(Clone::clone);
-        let parts: Vec<&[u8]> = self.input.iter().map(Buffer::bytes).collect();
-        let input = Input::new(&parts, &self.prepared.params);
+        let parts: Vec<&[u8]> = desk.input.iter().map(Buffer::bytes).collect();
+        let input = Input::new(&parts[..self.prepared.parts.len()], &self.prepared.params);
         match &self.path.call {
             Call::Fills(f) => {
-                let buffer = self.output.bytes_mut();
+                let buffer = desk.output.bytes_mut();
+                // A right answer of the subject before must not pass.
+                buffer.fill(0);
                 match f(&input, buffer) {
                     Ok(len) => compare(want, Ok(buffer.get(..len).unwrap_or_default())).map(drop),
                     Err(failure) => compare(want, Err(failure)).map(drop),
@@ -239,12 +289,13 @@ impl Ready<'_> {
     }
 
     /// Calls `count` times; how long that took. One loop for each delivery, so that the call itself is all that is repeated.
-    fn call(&mut self, count: u64) -> Duration {
-        let parts: Vec<&[u8]> = self.input.iter().map(Buffer::bytes).collect();
-        let input = Input::new(&parts, &self.prepared.params);
+    fn call(&self, desk: &mut Desk, count: u64) -> Duration {
+        desk.load(&self.prepared);
+        let parts: Vec<&[u8]> = desk.input.iter().map(Buffer::bytes).collect();
+        let input = Input::new(&parts[..self.prepared.parts.len()], &self.prepared.params);
         match &self.path.call {
             Call::Fills(f) => {
-                let buffer = self.output.bytes_mut();
+                let buffer = desk.output.bytes_mut();
                 let start = Instant::now();
                 for _ in 0..count {
                     black_box(f(black_box(&input), black_box(&mut *buffer)).is_ok());
@@ -266,9 +317,9 @@ impl Ready<'_> {
     }
 
     /// As many calls as fill a reading of the clock.
-    fn calls_a_batch(&mut self) -> u64 {
+    fn batch(&self, desk: &mut Desk) -> u64 {
         let mut calls = 1;
-        while self.call(calls) < BATCH && calls < 1 << 20 {
+        while self.call(desk, calls) < BATCH && calls < 1 << 20 {
             calls *= 2;
         }
         calls
@@ -284,7 +335,11 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
 
 /// Criterion's median, in nanoseconds a call. It prints on stdout, which is not the worker's channel, and keeps its files in a
 /// folder that is gone afterwards, so that no older run is compared with.
-fn by_criterion(subject: &mut Ready<'_>, (warm, measure): (u64, u64)) -> Result<f64, String> {
+fn by_criterion(
+    subject: &Ready<'_>,
+    desk: &mut Desk,
+    (warm, measure): (u64, u64),
+) -> Result<f64, String> {
     let home =
         tempfile::tempdir().map_err(|e| format!("cannot make a folder for criterion: {e}"))?;
     let mut criterion = criterion::Criterion::default()
@@ -295,7 +350,7 @@ fn by_criterion(subject: &mut Ready<'_>, (warm, measure): (u64, u64)) -> Result<
         .nresamples(1001)
         .sample_size(10);
     criterion.bench_function("path", |bencher| {
-        bencher.iter_custom(|count| subject.call(count))
+        bencher.iter_custom(|count| subject.call(desk, count))
     });
     let estimates = home.path().join("path/new/estimates.json");
     let read = std::fs::read_to_string(&estimates)

@@ -14,6 +14,8 @@ use crate::worker::{Host, Launch, Stop};
 
 /// Plain bytes a call: common widths of embeddings, a page, and what fits each level of a cache and none.
 pub(super) const SIZES: [usize; 8] = [64, 384, 768, 1536, 4096, 64 << 10, 1 << 20, 64 << 20];
+/// Beyond it, inputs and answers of all peers together would not fit the memory of an ordinary machine.
+const LARGEST: usize = 256 << 20;
 const FULL: Pace = Pace {
     placements: 3,
     rounds: 4,
@@ -47,6 +49,11 @@ pub(super) fn time(
         timeout: PATIENCE,
         ..limits.settings()?
     };
+    if let Some(size) = sizes.iter().find(|size| **size > LARGEST) {
+        return Err(format!(
+            "--sizes {size}: at most {LARGEST} bytes can be measured"
+        ));
+    }
     let mut host = Host::new(launch, &settings)?;
     let catalog = host.catalog()?;
     let selected = select(&catalog, filter)?;

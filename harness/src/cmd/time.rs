@@ -417,6 +417,96 @@ fn median(sorted: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
+    fn entry() -> OperationEntry {
+        let subject = |isa: &str, delivery: &str, peer| SubjectEntry {
+            isa: isa.into(),
+            delivery: delivery.into(),
+            peer,
+            unavailable: None,
+            executes: Vec::new(),
+            only: None,
+            switches_at: Vec::new(),
+        };
+        OperationEntry {
+            name: "op".into(),
+            params: Vec::new(),
+            sets: Vec::new(),
+            laws: Vec::new(),
+            subjects: vec![
+                subject("scalar", "fills", false),
+                subject("avx2", "fills", false),
+                subject("avx2", "returns", false),
+                subject("auto", "fills", false),
+                subject("hex", "fills", true),
+                subject("roofline", "fills", true),
+            ],
+            checks: Vec::new(),
+        }
+    }
+
+    /// Three placements, of which the middle one counts.
+    fn took(nanos: f64) -> Timed {
+        let placement = |factor: f64| Nanos {
+            turns: nanos * factor,
+            criterion: Some(2.0 * nanos * factor),
+        };
+        Timed::Placements(vec![placement(1.0), placement(3.0), placement(2.0)])
+    }
+
+    #[test]
+    fn ratios_are_of_turns_and_throughput_is_of_criterion() {
+        let entry = entry();
+        let times = Times {
+            work: 4000,
+            subjects: [1000.0, 100.0, 150.0, 110.0, 50.0, 10.0].map(took).into(),
+        };
+        let subjects: Vec<usize> = (0..6).collect();
+        let records = Table {
+            entry: &entry,
+            subjects: &subjects,
+            size: 64,
+            times: &times,
+        }
+        .records();
+        let of = |path: &str, quantity: &str| {
+            let found = records.iter().find_map(|record| match record {
+                Record::Figure(f) if f.name() == path && f.quantity == quantity => Some(f),
+                _ => None,
+            });
+            found.and_then(|f| Some((f.value?, f.unit.as_str())))
+        };
+        assert_eq!(of("op/avx2/fills", "throughput"), Some((10.0, "GB/s")));
+        assert_eq!(
+            of("op/avx2/fills", "throughput least"),
+            Some((4000.0 / 600.0, "GB/s"))
+        );
+        assert_eq!(of("op/avx2/fills", "throughput most"), Some((20.0, "GB/s")));
+        assert_eq!(
+            of("op/avx2/fills", "speed against scalar"),
+            Some((10.0, "x"))
+        );
+        // The roofline is no codec, so that the best peer is the other one.
+        assert_eq!(
+            of("op/avx2/fills", "speed against the best peer"),
+            Some((0.5, "x hex"))
+        );
+        assert_eq!(
+            of("op/avx2/fills", "speed against roofline"),
+            Some((0.1, "x"))
+        );
+        assert_eq!(
+            of("op/avx2/returns", "returns against fills"),
+            Some((1.5, "x the time"))
+        );
+        assert_eq!(
+            of("op/auto/fills", "auto against the fastest"),
+            Some((1.1, "x the time of avx2"))
+        );
+        assert_eq!(of("op/auto/fills", "a call"), Some((220.0, "ns")));
+        assert_eq!(of("op/scalar/fills", "speed against scalar"), None);
+        assert_eq!(of("op/hex/fills", "speed against scalar"), None);
+    }
+
     #[test]
     fn the_median_is_in_the_middle() {
         assert_eq!(median(&[]), None);

@@ -7,6 +7,7 @@
 mod conditions;
 mod findings;
 mod run;
+mod times;
 mod zoo;
 
 use std::io::Read as _;
@@ -16,8 +17,8 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 8] = [
-    "worker", "run", "list", "doctor", "verify", "replay", "vectors", "report",
+const VERBS: [&str; 9] = [
+    "worker", "run", "list", "doctor", "verify", "replay", "vectors", "report", "time",
 ];
 
 fn main() -> ExitCode {
@@ -40,6 +41,7 @@ fn test() -> ExitCode {
     run::SCRATCH.set(folder.path().into()).expect("set once");
     let mut trials = findings::trials();
     trials.extend(conditions::trials());
+    trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }
 

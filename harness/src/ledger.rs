@@ -81,16 +81,12 @@ impl<'a> Ledger<'a> {
                     .filter(|(_, tally)| tally.cases > 0)
                 {
                     let entry = &self.catalog.operations[operation].subjects[subject];
-                    records.push(Record::Figure(Figure {
-                        operation: self.catalog.operations[operation].name.clone(),
-                        isa: entry.isa.clone(),
-                        delivery: entry.delivery.clone(),
-                        quantity: "cases".into(),
-                        split: Some(check.name().into()),
-                        value: Some(tally.cases as f64),
-                        unit: "cases".into(),
-                        reason: None,
-                    }));
+                    let figure = Figure::new("cases", Ok(tally.cases as f64), "cases");
+                    let name = &self.catalog.operations[operation].name;
+                    let figure = figure
+                        .of(name, &entry.isa, &entry.delivery)
+                        .split(check.name());
+                    records.push(Record::Figure(figure));
                     self.tallies
                         .entry((operation, subject))
                         .or_default()
@@ -258,33 +254,15 @@ pub(crate) fn rate(totals: &Totals) -> Option<f64> {
 
 /// The figures of the whole run.
 pub(crate) fn totals(totals: &Totals) -> Vec<Record> {
-    let figure = |quantity: &str, value: Option<f64>, unit: &str, reason: Option<&str>| {
-        Record::Figure(Figure {
-            operation: String::new(),
-            isa: String::new(),
-            delivery: String::new(),
-            quantity: quantity.into(),
-            split: None,
-            value,
-            unit: unit.into(),
-            reason: reason.map(Into::into),
-        })
-    };
-    vec![
-        figure("checked calls", Some(totals.calls as f64), "calls", None),
-        figure(
-            "rate",
-            rate(totals),
-            "checked calls a second on one core, at 0 to 512 bytes",
-            rate(totals)
-                .is_none()
-                .then_some("no call of the aligned sweep was made"),
-        ),
-        figure(
-            "printed by paths",
-            Some(totals.chatter as f64),
-            "bytes, dropped",
-            None,
-        ),
-    ]
+    let rate = rate(totals).ok_or_else(|| "no call of the aligned sweep was made".to_string());
+    let unit = "checked calls a second on one core, at 0 to 512 bytes";
+    let mut figures = vec![
+        Figure::new("checked calls", Ok(totals.calls as f64), "calls"),
+        Figure::new("rate", rate, unit),
+    ];
+    if totals.chatter > 0 {
+        let chatter = Ok(totals.chatter as f64);
+        figures.push(Figure::new("printed by paths", chatter, "bytes, dropped"));
+    }
+    figures.into_iter().map(Record::Figure).collect()
 }

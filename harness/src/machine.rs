@@ -99,19 +99,7 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
 pub(crate) fn doctor(host: &mut Host) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut add = |quantity: &str, got: Result<f64, String>, unit: &str| {
-        let (value, reason) = got.map_or_else(|why| (None, Some(why)), |value| (Some(value), None));
-        let (operation, isa, delivery) = Default::default();
-        let (quantity, unit) = (quantity.to_string(), unit.to_string());
-        figures.push(Figure {
-            operation,
-            isa,
-            delivery,
-            quantity,
-            split: None,
-            value,
-            unit,
-            reason,
-        });
+        figures.push(Figure::new(quantity, got, unit));
     };
     add(
         "cores",

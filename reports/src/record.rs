@@ -172,6 +172,43 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A figure of the whole run: a number, or the reason that there is none.
+    #[must_use]
+    pub fn new(quantity: &str, number: Result<f64, String>, unit: &str) -> Self {
+        let (value, reason) =
+            number.map_or_else(|why| (None, Some(why)), |value| (Some(value), None));
+        Figure {
+            operation: String::new(),
+            isa: String::new(),
+            delivery: String::new(),
+            quantity: quantity.to_owned(),
+            split: None,
+            value,
+            unit: unit.to_owned(),
+            reason,
+        }
+    }
+
+    /// The same figure of one path.
+    #[must_use]
+    pub fn of(self, operation: &str, isa: &str, delivery: &str) -> Self {
+        Figure {
+            operation: operation.to_owned(),
+            isa: isa.to_owned(),
+            delivery: delivery.to_owned(),
+            ..self
+        }
+    }
+
+    /// The same figure for one part of its quantity.
+    #[must_use]
+    pub fn split(self, split: impl Into<String>) -> Self {
+        Figure {
+            split: Some(split.into()),
+            ..self
+        }
+    }
+
     /// The printed name of the path that the figure belongs to; empty for a figure of the whole
     /// run.
     #[must_use]

@@ -367,18 +367,8 @@ impl Table<'_> {
 
     fn figure(&self, i: usize, quantity: &str, unit: &str, value: Result<f64, String>) -> Record {
         let its = &self.entry.subjects[self.subjects[i]];
-        let (value, reason) =
-            value.map_or_else(|why| (None, Some(why)), |value| (Some(value), None));
-        Record::Figure(Figure {
-            operation: self.entry.name.clone(),
-            isa: its.isa.clone(),
-            delivery: its.delivery.clone(),
-            quantity: quantity.into(),
-            split: Some(self.size.to_string()),
-            value,
-            unit: unit.into(),
-            reason,
-        })
+        let figure = Figure::new(quantity, value, unit).split(self.size.to_string());
+        Record::Figure(figure.of(&self.entry.name, &its.isa, &its.delivery))
     }
 
     fn finding(&self, i: usize, verdict: &Verdict) -> Finding {

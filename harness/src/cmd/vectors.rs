@@ -259,16 +259,6 @@ impl Judge<'_> {
 }
 
 fn figure(operation: &str, quantity: &str, value: Result<usize, String>, unit: &str) -> Record {
-    let (value, reason) =
-        value.map_or_else(|why| (None, Some(why)), |value| (Some(value as f64), None));
-    Record::Figure(Figure {
-        operation: operation.into(),
-        isa: String::new(),
-        delivery: String::new(),
-        quantity: quantity.into(),
-        split: None,
-        value,
-        unit: unit.into(),
-        reason,
-    })
+    let number = value.map(|value| value as f64);
+    Record::Figure(Figure::new(quantity, number, unit).of(operation, "", ""))
 }

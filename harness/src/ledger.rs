@@ -212,7 +212,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The exit code and one sentence for it.
-    pub(crate) fn verdict(&self, required: &[String], totals: &Totals) -> (u8, String) {
+    pub(crate) fn verdict(&self, required: &[String]) -> (u8, String) {
         let any = |state, peer: Option<bool>| {
             let mut rows = self.subjects();
             rows.any(|(o, s, e)| {
@@ -222,18 +222,6 @@ impl<'a> Ledger<'a> {
         // Peers are not owed, unless nothing else was asked for.
         let owed = self.subjects().any(|(_, _, e)| !e.peer).then_some(false);
         let unmet = self.unmet(required);
-        let rate = rate(totals).map_or_else(
-            || "no call of the aligned sweep was checked".into(),
-            |rate| {
-                format!(
-                    "{:.2} million checked calls a second on one core at 0 to 512 bytes",
-                    rate / 1e6
-                )
-            },
-        );
-        let sentence = unmet
-            .iter()
-            .fold(rate, |sentence, line| format!("{sentence}; {line}"));
         let code = if any(State::Failed, None) {
             exit::FINDING
         } else if !any(State::Verified, owed) || any(State::NotExecuted, None) || !unmet.is_empty()
@@ -241,6 +229,14 @@ impl<'a> Ledger<'a> {
             exit::NOTHING
         } else {
             exit::PASS
+        };
+        let sentence = match code {
+            exit::FINDING => "a path or a peer has broken a promise: see the findings".to_string(),
+            exit::PASS => "every path that can run here agrees with its reference".to_string(),
+            _ if unmet.is_empty() => {
+                "nothing was verified, or a path that could run did not".to_string()
+            }
+            _ => unmet.join("; "),
         };
         (code, sentence)
     }

@@ -1,5 +1,5 @@
-//! Proves that every code path of a codec gives the same bytes as an independent reference, shows which paths really ran, and
-//! says why the others did not.
+//! Checks that every code path of a codec gives the same bytes as an independent reference, shows which paths ran, and says why
+//! the others did not.
 //!
 //! A client says what there is to verify, as a list of [`Operation`]s, and gets a whole command line for it:
 //!

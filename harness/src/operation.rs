@@ -470,7 +470,8 @@ impl Operation {
         self
     }
 
-    /// Something that must hold for every path beyond its answer: `decode(encode(x)) = x`. The second argument calls the path.
+    /// Something that must hold for every path beyond its answer, on every input that the reference takes:
+    /// `decode(encode(x)) = x`. The second argument calls the path.
     pub fn law(
         mut self,
         name: impl Into<Text>,

@@ -342,7 +342,12 @@ impl<'a> Plan<'a> {
             }
             Check::Laws => {
                 let len = (index % (SWEPT as u64 + 1)) as usize;
-                self.place(random(len), combo(index), Place::At(0), Place::At(0))
+                self.place(
+                    random(len),
+                    combo(u64::from(draw.next_u32())),
+                    Place::At(0),
+                    Place::At(0),
+                )
             }
         }
     }

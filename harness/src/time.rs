@@ -22,6 +22,9 @@ use crate::verdict::{Verdict, compare};
 const BATCH: Duration = Duration::from_micros(5);
 /// Buffers are placed at random multiples of 64 below this, which covers every page offset and more than one page colour.
 const SPREAD: usize = 256 << 10;
+/// Calls before the first slice of a placement, unless they take longer than that.
+const WARM_CALLS: u64 = 500;
+const WARM_TIME: Duration = Duration::from_millis(200);
 /// The quantile of a subject's batches that stands for it: low, since whatever else the machine does only adds.
 const QUANTILE: f64 = 0.1;
 
@@ -152,6 +155,7 @@ pub(crate) fn time(
             page.calling(subject.index);
             let agreed = subject.check(&mut desk);
             subject.calls_a_batch = subject.batch(&mut desk);
+            subject.warm_up(&mut desk);
             agreed
                 .map_err(|verdict| timed[subject.number] = Timed::Finding(verdict))
                 .is_ok()
@@ -313,6 +317,16 @@ impl Ready<'_> {
                 start.elapsed()
             }
             Call::InPlace(_) | Call::Absent => Duration::ZERO,
+        }
+    }
+
+    /// Calls until what a path keeps or allocates has reached its steady state, so that no slice measures the way there.
+    fn warm_up(&self, desk: &mut Desk) {
+        let start = Instant::now();
+        let mut calls = 0;
+        while calls < WARM_CALLS && start.elapsed() < WARM_TIME {
+            self.call(desk, self.calls_a_batch);
+            calls += self.calls_a_batch;
         }
     }
 

@@ -159,7 +159,15 @@ impl Verdict {
         }
     }
 
-    /// Whether both are of one kind and, where answers differ, the same sides refused: so that a text which is wrongly accepted
+    /// What findings are told apart by: the kind, and the law that was broken.
+    pub(crate) fn sort(&self) -> (&'static str, &str) {
+        match self {
+            Verdict::Broke { law, .. } => (self.kind(), law),
+            _ => (self.kind(), ""),
+        }
+    }
+
+    /// Whether both are of one sort and, where answers differ, the same sides refused: so that a text which is wrongly accepted
     /// is not made smaller into one that is refused at the wrong place.
     pub(crate) fn resembles(&self, other: &Verdict) -> bool {
         let refused = |verdict: &Verdict| match verdict {
@@ -168,7 +176,7 @@ impl Verdict {
             }
             _ => [false; 2],
         };
-        self.kind() == other.kind() && refused(self) == refused(other)
+        self.sort() == other.sort() && refused(self) == refused(other)
     }
 
     /// Whether a path with this verdict has failed.

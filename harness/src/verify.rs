@@ -323,8 +323,13 @@ fn work(
 
 /// The first finding of each kind on each path, made small and given a command.
 fn investigate(job: &Job, catalog: &Catalog, mut raw: Vec<Raw>) -> Result<Vec<Found>, String> {
-    raw.sort_by_key(|raw| (raw.subject, raw.verdict.kind(), raw.check, raw.index));
-    raw.dedup_by_key(|raw| (raw.subject, raw.verdict.kind()));
+    raw.sort_by(|a, b| {
+        let key = |raw: &Raw| (raw.subject, raw.check, raw.index);
+        (a.subject, a.verdict.sort())
+            .cmp(&(b.subject, b.verdict.sort()))
+            .then(key(a).cmp(&key(b)))
+    });
+    raw.dedup_by(|a, b| a.subject == b.subject && a.verdict.sort() == b.verdict.sort());
     if raw.is_empty() {
         return Ok(Vec::new());
     }

@@ -33,7 +33,7 @@ const MEASURES: [(&str, &str, &str); 8] = [
     ),
     (
         "kept against fills",
-        "Keeping every result as a string, against one reused buffer",
+        "Keeping every answer, against one reused buffer",
         "x the time",
     ),
     ("a call", "A call with little work", "ns"),

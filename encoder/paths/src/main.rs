@@ -1,4 +1,4 @@
-//! Every path of the q64 encoder, proved and measured: `cargo run --release`, or `cargo harness VERB`.
+//! Every path of the q64 encoder, verified and measured: `cargo run --release`, or `cargo harness VERB`.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {

@@ -235,3 +235,19 @@ fn missing(isa: Isa) -> Reason {
         _ => Reason::Cpu(isa.features().join(", ").into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_encoder_is_verified() {
+        let operations = operations();
+        for of in q64::Operation::ALL {
+            let found = operations
+                .iter()
+                .any(|operation| operation.name() == of.name());
+            assert!(found, "{of} has kernels, and `operations` does not list it");
+        }
+    }
+}

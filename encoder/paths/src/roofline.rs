@@ -17,8 +17,9 @@ pub(crate) fn encode() -> Peer {
             .flat_map(|block| [block, block].concat())
             .collect::<Vec<u8>>()
     };
-    let path = CodePath::fills("roofline", |i, out| {
-        widest(i.bytes(), out, &TWICE);
+    let widest = widest(&TWICE);
+    let path = CodePath::fills("roofline", move |i, out| {
+        widest(i.bytes(), out);
         Ok(out.len())
     });
     Peer::new(
@@ -36,8 +37,9 @@ pub(crate) fn decode() -> Peer {
         };
         text.chunks(2 * BLOCK).flat_map(or).collect::<Vec<u8>>()
     };
-    let path = CodePath::fills("roofline", |i, out| {
-        widest(i.bytes(), out, &HALVED);
+    let widest = widest(&HALVED);
+    let path = CodePath::fills("roofline", move |i, out| {
+        widest(i.bytes(), out);
         Ok(out.len())
     });
     Peer::new(
@@ -49,26 +51,27 @@ pub(crate) fn decode() -> Peer {
 
 /// One loop, compiled for each width of vectors.
 struct Widths {
-    plain: fn(&[u8], &mut [u8]),
+    plain: unsafe fn(&[u8], &mut [u8]),
     #[cfg(target_arch = "x86_64")]
     avx2: unsafe fn(&[u8], &mut [u8]),
     #[cfg(target_arch = "x86_64")]
     avx512: unsafe fn(&[u8], &mut [u8]),
 }
 
-fn widest(input: &[u8], output: &mut [u8], widths: &Widths) {
+/// The loop for the widest vectors of this CPU, chosen once, so that a call has only the loop in it.
+fn widest(widths: &'static Widths) -> impl Fn(&[u8], &mut [u8]) + 'static {
     #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the function asks for AVX-512 F, which was just detected.
-            return unsafe { (widths.avx512)(input, output) };
-        }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the function asks for AVX2, which was just detected.
-            return unsafe { (widths.avx2)(input, output) };
-        }
-    }
-    (widths.plain)(input, output);
+    let chosen = if std::arch::is_x86_feature_detected!("avx512f") {
+        widths.avx512
+    } else if std::arch::is_x86_feature_detected!("avx2") {
+        widths.avx2
+    } else {
+        widths.plain
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let chosen = widths.plain;
+    // SAFETY: each loop asks for no more than the feature that was detected before it was chosen.
+    move |input, output| unsafe { chosen(input, output) }
 }
 
 macro_rules! widths {

@@ -139,6 +139,55 @@ fn kernels_enable_the_features_of_their_isa() {
     );
 }
 
+/// That a row's kernel is safe to call rests on its being of the row's ISA. The types cannot say so; the names do.
+#[test]
+fn a_row_holds_the_kernels_of_its_own_isa() {
+    let source = include_str!("../../src/q64/mod.rs");
+    let rows = rows(source);
+    for isa in Isa::ALL.iter().filter(|isa| **isa != Isa::Scalar) {
+        let of_isa = rows.iter().filter(|(name, _)| *name == format!("{isa:?}"));
+        let modules: Vec<&str> = of_isa.map(|(_, module)| module.as_str()).collect();
+        assert!(!modules.is_empty(), "no row of {isa}");
+        assert!(
+            modules.iter().all(|module| *module == isa.name()),
+            "{isa}: {modules:?}"
+        );
+    }
+    let planted = "(Isa::Sse2, on_x86_64!(avx2::encode)),";
+    assert_eq!(
+        self::rows(planted),
+        [("Sse2".to_owned(), "avx2".to_owned())]
+    );
+
+    // A kernel's file that no table knows would never run.
+    let files =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/q64")).expect("the kernels' folder");
+    for file in files {
+        let path = file.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a plain name")
+            .to_owned();
+        let known =
+            Isa::ALL.iter().any(|isa| isa.name() == name) || ["mod", "streaming"].contains(&&*name);
+        assert!(known, "{} is no ISA's file", path.display());
+    }
+}
+
+/// The ISA and the module of each row with a kernel: `(Isa::Sse2, on_x86_64!(sse2::encode))`.
+fn rows(source: &str) -> Vec<(String, String)> {
+    let row = |rest: &str| {
+        let (isa, rest) = rest.split_once(',')?;
+        let (_, kernel) = rest
+            .split_once("!(")
+            .filter(|(target, _)| target.trim().starts_with("on_"))?;
+        let (module, _) = kernel.split_once("::")?;
+        Some((isa.to_owned(), module.to_owned()))
+    };
+    source.split("(Isa::").skip(1).filter_map(row).collect()
+}
+
 fn features_enabled(source: &str) -> BTreeSet<String> {
     let lists = source.split("enable = \"").skip(1);
     lists

@@ -1,6 +1,6 @@
 //! `doctor`: what this machine can prove, and how noisy it is.
 
-use comfy_table::{Table, TableStyle, presets};
+use comfy_table::{ContentArrangement, Table, TableStyle, presets};
 use pathproof_reports::{Figure, Record};
 
 use super::session::program_name;
@@ -18,6 +18,7 @@ pub(super) fn doctor(common: &Common, launch: &Launch) -> Result<u8, String> {
         let mut table = Table::new();
         table
             .load_style(preset)
+            .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(["what", "value", "meaning"]);
         table.add_row([
             "cpu",
@@ -49,9 +50,6 @@ pub(super) fn doctor(common: &Common, launch: &Launch) -> Result<u8, String> {
                 |why| format!("not measurable: {why}"),
             );
             table.add_row([&figure.quantity, &value, &meaning]);
-        }
-        if let Some(width) = table.width().filter(|width| *width < 60) {
-            table.set_width(width.max(60));
         }
         format!("{table}\n")
     };

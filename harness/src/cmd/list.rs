@@ -1,6 +1,6 @@
 //! `list`: operations and paths, and what cannot run here and why.
 
-use comfy_table::{Table, TableStyle, presets};
+use comfy_table::{ContentArrangement, Table, TableStyle, presets};
 use pathproof_reports::{PathRow, Record, State};
 
 use super::session::{any, matches_nothing, program_name, select};
@@ -50,6 +50,7 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
     let mut table = Table::new();
     table
         .load_style(preset)
+        .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["path", "here", "executes", "switches at"]);
     for (operation, s, subject) in chosen(catalog, selected) {
         let here = match &subject.unavailable {

@@ -26,11 +26,11 @@ Exit codes: 0 all that was asked holds; 1 a mismatch, a crash or another finding
 FILTER is a glob over the paths' names, OPERATION/ISA/DELIVERY: 'q64_decode', '*/avx2/*', 'q64_*/*/fills'. \
 One that matches nothing is exit 4.";
 
-/// Proves that every code path of a codec gives the same bytes as an independent reference.
+/// Checks that every code path of a codec gives the same bytes as an independent reference.
 ///
 /// Without a verb: `run`.
 #[derive(Parser)]
-#[command(after_help = EXIT_CODES, max_term_width = 110)]
+#[command(version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -114,11 +114,12 @@ enum Verb {
         #[command(flatten)]
         limits: Limits,
     },
-    /// Times of the selected paths, their peers and their scalar siblings, after each has agreed on the very input.
+    /// Times of the selected paths, their peers and their scalar siblings, after each has agreed on the very input. All sizes of
+    /// all paths take minutes; a bar on the terminal says how many.
     Time {
         /// Which paths; all by default.
         filter: Option<String>,
-        /// Plain bytes a call.
+        /// Plain bytes a call; by default 64, 384, 768, 1536, 4096, 65536, 1 MiB and 64 MiB.
         #[arg(
             long,
             value_delimiter = ',',
@@ -129,10 +130,8 @@ enum Verb {
         /// What inputs and placements are drawn from.
         #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
         seed: u64,
-        #[command(flatten)]
-        limits: Limits,
     },
-    /// Records again, as a page (and as the chosen format on stdout).
+    /// Records again, as a page (and as the chosen format on stdout). Exit 0 whatever the records say: it is they that were read.
     Report {
         /// Records that `run` or `--format json` wrote.
         #[arg(required = true)]
@@ -170,6 +169,9 @@ struct VerifyArgs {
     /// Random cases per operation.
     #[arg(long, default_value_t = 5000, env = "PATHPROOF_CASES")]
     cases: u64,
+    /// Workers at a time; as many as cores by default.
+    #[arg(long, env = "PATHPROOF_JOBS")]
+    jobs: Option<usize>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -184,9 +186,6 @@ struct Limits {
         env = "PATHPROOF_TIMEOUT"
     )]
     timeout: f64,
-    /// Workers at a time; as many as cores by default.
-    #[arg(long, env = "PATHPROOF_JOBS")]
-    jobs: Option<usize>,
 }
 
 impl Limits {
@@ -200,14 +199,6 @@ impl Limits {
         ))
     }
 
-    fn jobs(&self) -> Result<usize, String> {
-        match self.jobs {
-            None => Ok(std::thread::available_parallelism().map_or(1, |n| n.get())),
-            Some(0) => Err("--jobs 0: at least one worker is needed".into()),
-            Some(jobs) => Ok(jobs.min(1024)),
-        }
-    }
-
     /// Settings for verbs that draw nothing.
     fn settings(&self) -> Result<Settings, String> {
         Ok(Settings {
@@ -218,6 +209,14 @@ impl Limits {
 }
 
 impl VerifyArgs {
+    fn jobs(&self) -> Result<usize, String> {
+        match self.jobs {
+            None => Ok(std::thread::available_parallelism().map_or(1, |n| n.get())),
+            Some(0) => Err("--jobs 0: at least one worker is needed".into()),
+            Some(jobs) => Ok(jobs.min(1024)),
+        }
+    }
+
     fn settings(&self) -> Result<Settings, String> {
         let clock = || {
             std::time::UNIX_EPOCH
@@ -305,14 +304,13 @@ fn dispatch(cli: &Cli) -> Result<u8, String> {
             filter,
             sizes,
             seed,
-            limits,
         }) => {
             let sizes = if sizes.is_empty() {
                 &time::SIZES[..]
             } else {
                 sizes
             };
-            time::time(common, &launch, filter.as_deref(), sizes, *seed, limits)
+            time::time(common, &launch, filter.as_deref(), sizes, *seed)
         }
         Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
     }

@@ -3,8 +3,8 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
+use super::Common;
 use super::session::{Session, any, matches_nothing, program, select};
-use super::{Common, Limits};
 use crate::ledger::exit;
 use crate::plan::Settings;
 use crate::time::{Nanos, Pace, Timed, Times};
@@ -42,16 +42,15 @@ pub(super) fn time(
     filter: Option<&str>,
     sizes: &[usize],
     seed: u64,
-    limits: &Limits,
 ) -> Result<u8, String> {
     let settings = Settings {
         seed,
         timeout: PATIENCE,
-        ..limits.settings()?
+        ..Settings::default()
     };
-    if let Some(size) = sizes.iter().find(|size| **size > LARGEST) {
+    if let Some(size) = sizes.iter().find(|size| !(1..=LARGEST).contains(*size)) {
         return Err(format!(
-            "--sizes {size}: at most {LARGEST} bytes can be measured"
+            "--sizes {size}: from 1 to at most {LARGEST} bytes can be measured"
         ));
     }
     let mut host = Host::new(launch, &settings)?;
@@ -148,7 +147,17 @@ fn measure(
     for (operation, entry) in chosen() {
         // Ratios need their bases, whatever was selected.
         let base = |s: &usize| {
-            selected[operation][*s] || entry.subjects[*s].peer || entry.subjects[*s].isa == "scalar"
+            let its = &entry.subjects[*s];
+            let chosen = || {
+                entry
+                    .subjects
+                    .iter()
+                    .zip(&selected[operation])
+                    .filter(|(_, selected)| **selected)
+            };
+            let sibling =
+                its.delivery == "fills" && chosen().any(|(other, _)| other.isa == its.isa);
+            selected[operation][*s] || its.peer || its.isa == "scalar" || sibling
         };
         let subjects: Vec<usize> = (0..entry.subjects.len()).filter(base).collect();
         let mut rows: Vec<PathRow> = subjects.iter().map(|s| row(entry, *s)).collect();
@@ -296,8 +305,9 @@ impl Table<'_> {
             }
             records.push(figure);
         }
-        // What it costs to have the ISA chosen at run time.
+        // What it costs to have the ISA chosen at run time; said only where all that it chooses from was measured.
         if its.isa == "auto"
+            && self.has_all(&its.delivery)
             && let Some(fastest) =
                 self.fastest(|s| !s.peer && s.isa != "auto" && s.delivery == its.delivery)
             && let Some(ratio) = self.speed(fastest, i)
@@ -322,6 +332,15 @@ impl Table<'_> {
         self.subjects
             .iter()
             .position(|s| is(&self.entry.subjects[*s]))
+    }
+
+    /// Whether every path of a delivery that can run here is among those measured.
+    fn has_all(&self, delivery: &str) -> bool {
+        let mut all = self.entry.subjects.iter().enumerate();
+        all.all(|(s, its)| {
+            let owed = !its.peer && its.delivery == delivery && its.unavailable.is_none();
+            !owed || self.subjects.contains(&s)
+        })
     }
 
     /// The fastest peer that does the work.

@@ -46,6 +46,8 @@ pub(super) fn vectors(
         .filter(|(o, _)| selected[*o].contains(&true))
     {
         let Some(known) = by_operation.get(entry.name.as_str()) else {
+            let why = "the file has no known answer of this operation".to_string();
+            session.put(figure(&entry.name, "known answers", Err(why), "cases"))?;
             continue;
         };
         let disputed = known.iter().filter(|known| known.disputed).count();

@@ -100,7 +100,7 @@ impl Prepared {
         let job = Job {
             launch: launch.clone(),
             selected: select(&catalog, args.filter.as_deref())?,
-            jobs: args.limits.jobs()?,
+            jobs: args.jobs()?,
             findings: default_out().join("findings"),
             program: program(),
             settings,
@@ -148,7 +148,7 @@ impl Prepared {
         for record in totals(&sums) {
             session.put(record)?;
         }
-        Ok(ledger.verdict(&args.require, &sums))
+        Ok(ledger.verdict(&args.require))
     }
 
     fn bar(&self, common: &Common) -> ProgressBar {

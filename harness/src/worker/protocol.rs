@@ -180,10 +180,11 @@ pub(crate) struct SubjectEntry {
 }
 
 impl SubjectEntry {
-    /// Whether the path is of this ISA: `avx2` means `avx2` and every flavour of it, such as `avx2/basic`.
+    /// Whether the path is of this ISA: `avx2` means `avx2` and every flavour of it, such as `avx2/basic` and
+    /// `avx2+stream`.
     pub(crate) fn is_of(&self, isa: &str) -> bool {
         let rest = self.isa.strip_prefix(isa);
-        !self.peer && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        !self.peer && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '+']))
     }
 }
 

@@ -50,7 +50,7 @@ pub fn markdown(report: &Report) -> String {
     }
     let groups = by_operation(report);
     if !groups.is_empty() {
-        out += "#### Ledger\n\n| path | state | cases | errors | receipt, or why none |\n|---|---|--:|---|---|\n";
+        out += "#### Ledger\n\n| path | state | cases | refusals compared | receipt, or why none |\n|---|---|--:|---|---|\n";
         groups
             .iter()
             .flat_map(|(_, rows)| rows)

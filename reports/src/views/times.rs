@@ -48,7 +48,7 @@ const FRESH: Measure = gain(
 );
 const KEPT: Measure = gain(
     "kept against fills",
-    "Keeping every result as a string, against one reused buffer",
+    "Keeping every answer, against one reused buffer",
 );
 const AUTO: Measure = gain(
     "auto against the fastest",

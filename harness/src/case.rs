@@ -19,8 +19,8 @@ use crate::operation::{Operation, Params, Rows};
 
 /// Bytes above this size are written to a file, and the token names the file.
 const INLINE_LIMIT: usize = 16 << 10;
-/// The longest generated input; a token that asks for more is refused instead of taking all memory.
-const LONGEST: usize = 1 << 30;
+/// The longest input; what asks for more is refused instead of taking all memory.
+const LONGEST: usize = 256 << 20;
 
 /// One input of one operation, and where in memory its buffers lie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -357,7 +357,7 @@ impl Case {
             match name {
                 "in" => case.input = parse_place(value)?,
                 "out" => case.output = parse_place(value)?,
-                "warm" => case.warm = number(value)?,
+                "warm" => case.warm = number(value).and_then(warmth)?,
                 _ => {
                     let list = value
                         .split(',')
@@ -376,6 +376,32 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
         .map_err(|_| format!("token: {text:?} is not a number that fits here"))
 }
 
+/// No path needs more company than this to show a fault, and a token must not run for hours.
+fn warmth(warm: u32) -> Result<u32, String> {
+    if warm <= 512 {
+        return Ok(warm);
+    }
+    Err(format!(
+        "token: warm={warm}, and at most 512 calls go before a case"
+    ))
+}
+
+/// Reads a file that somebody named: an ordinary one, of a size that memory bears.
+pub(crate) fn read_file(path: &std::path::Path) -> Result<Vec<u8>, String> {
+    let cannot = |why: String| format!("cannot read {}: {why}", path.display());
+    let about = std::fs::metadata(path).map_err(|e| cannot(e.to_string()))?;
+    if !about.is_file() {
+        return Err(cannot("it is no ordinary file".into()));
+    }
+    if about.len() > LONGEST as u64 {
+        return Err(cannot(format!(
+            "it has {} bytes, and at most {LONGEST} are read",
+            about.len()
+        )));
+    }
+    std::fs::read(path).map_err(|e| cannot(e.to_string()))
+}
+
 fn parse_place(text: &str) -> Result<Place, String> {
     match text {
         "start" => Ok(Place::Start),
@@ -392,8 +418,8 @@ fn parse_place(text: &str) -> Result<Place, String> {
 fn parse_source(text: &str) -> Result<Source, String> {
     if let Some(path) = text.strip_prefix('@') {
         let path = path.replace("%3A", ":").replace("%25", "%");
-        let stored = std::fs::read_to_string(&path)
-            .map_err(|e| format!("token: cannot read its bytes from {path}: {e}"))?;
+        let stored = read_file(path.as_ref()).map_err(|why| format!("token: {why}"))?;
+        let stored = String::from_utf8(stored).map_err(|_| format!("token: {path} is no text"))?;
         return Ok(Source::Verbatim(split_parts(&stored)?));
     }
     if let Some(parts) = text.strip_prefix("b64.") {

@@ -55,18 +55,33 @@ impl Page {
         Box::leak(Box::default())
     }
 
-    /// Maps the file at `path`, which the parent has made, for as long as the process lives.
-    pub(crate) fn shared(path: &Path) -> io::Result<&'static Page> {
+    /// Makes the file at `path` a page, for a worker to open, and maps it for as long as the process lives.
+    pub(crate) fn create(path: &Path) -> io::Result<&'static Page> {
         let file = std::fs::OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
-            .truncate(false)
             .open(path)?;
         file.set_len(size_of::<Page>() as u64)?;
+        Self::map(&file)
+    }
+
+    /// Maps the file that a parent has made.
+    pub(crate) fn open(path: &Path) -> io::Result<&'static Page> {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)?;
+        if file.metadata()?.len() != size_of::<Page>() as u64 {
+            let why = format!("{} is not the page of a parent", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        Self::map(&file)
+    }
+
+    fn map(file: &std::fs::File) -> io::Result<&'static Page> {
         // SAFETY: the mapping is of a private temporary file that only this parent and its workers know; both sides access it
         // through atomics alone, so a write by the other side is never a data race.
-        let map = unsafe { memmap2::MmapMut::map_mut(&file) }?;
+        let map = unsafe { memmap2::MmapMut::map_mut(file) }?;
         let first = Box::leak(Box::new(map)).as_mut_ptr();
         // SAFETY: the mapping is page-aligned, `Page` long, never unmapped (leaked), zero or written by another `Page`, and any
         // bit pattern is a valid `AtomicU64`.

@@ -32,8 +32,9 @@ const POSITIONS: [usize; 70] = {
 };
 /// Plain bytes under the pairs of `--exhaustive`: a block of 64, and a tail that is odd.
 const PAIRS_IN: usize = 97;
-/// Offsets at which a pair stands: every one of a block, whatever the period of a codec is.
-const PAIR_OFFSETS: u64 = 64;
+/// Offsets at which a pair stands: every one of a block of 64 plain bytes, or of the text of such a block, which may be twice as
+/// long, whatever the period of a codec is.
+const PAIR_OFFSETS: [u64; 2] = [64, 128];
 
 /// What is asked of a verification, beyond the operations themselves.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -219,8 +220,8 @@ impl<'a> Plan<'a> {
             Check::Mutated => refuses * swept * MUTATED,
             Check::Positions => self.positions.last().unwrap_or(&0) * 3,
             Check::Pairs if !self.settings.exhaustive => 0,
-            Check::Pairs if refuses == 0 => (PAIR_OFFSETS / 2) << 16,
-            Check::Pairs => PAIR_OFFSETS << 16,
+            Check::Pairs if refuses == 0 => (PAIR_OFFSETS[0] / 2) << 16,
+            Check::Pairs => PAIR_OFFSETS[1] << 16,
             Check::Laws => op.laws.len() as u64 * swept,
         };
         Check::ALL
@@ -611,7 +612,7 @@ mod tests {
                 .into_iter()
                 .find(|(check, _)| *check == Check::Pairs)
                 .unwrap();
-            let offsets = if text { 64 } else { 32 };
+            let offsets = if text { 128 } else { 32 };
             assert_eq!(count, offsets << 16);
             let mut seen = vec![false; 1 << 16];
             for index in (5 << 16)..(6 << 16) {

@@ -330,13 +330,16 @@ impl Ready<'_> {
         }
     }
 
-    /// As many calls as fill a reading of the clock.
+    /// As many calls as fill a reading of the clock: by the least of three, so that an interrupt is not taken for a slow call.
     fn batch(&self, desk: &mut Desk) -> u64 {
         let mut calls = 1;
-        while self.call(desk, calls) < BATCH && calls < 1 << 20 {
+        loop {
+            let least = (0..3).map(|_| self.call(desk, calls)).min();
+            if least.is_none_or(|least| least >= BATCH) || calls >= 1 << 20 {
+                return calls;
+            }
             calls *= 2;
         }
-        calls
     }
 }
 

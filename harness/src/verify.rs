@@ -137,6 +137,8 @@ pub(crate) fn verify(
             scope.spawn(|| work(job, catalog, &queue, &retired, sender));
         }
         drop(sender);
+        // Whatever ends the listening, the workers find no further span.
+        let _end = ClearAtEnd(&queue);
         for news in news {
             match news {
                 News::Broken { operation, why } => {
@@ -145,8 +147,13 @@ pub(crate) fn verify(
                         queue.retain(|span| others(&span.operation));
                     }
                     open.retain(|(of, _), _| others(of));
-                    if operation.is_none() {
+                    let Some(of) = operation else {
                         return Err(why);
+                    };
+                    // What had been found until then is told, if it can still be repeated.
+                    let found = raw.remove(&of).unwrap_or_default();
+                    for found in investigate(job, catalog, found).unwrap_or_default() {
+                        watch(Event::Found(Box::new(found)))?;
                     }
                     broken.entry(operation).or_insert(why);
                 }
@@ -203,6 +210,17 @@ pub(crate) fn verify(
         return Ok(totals);
     }
     Err(broken.into_values().collect::<Vec<_>>().join("; "))
+}
+
+/// Empties the queue when it goes out of scope.
+struct ClearAtEnd<'a>(&'a Mutex<VecDeque<Span>>);
+
+impl Drop for ClearAtEnd<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut queue) = self.0.lock() {
+            queue.clear();
+        }
+    }
 }
 
 /// All spans, operation by operation, of those operations of which anything is selected.
@@ -476,12 +494,19 @@ impl Detective<'_> {
             ..
         } = self.raw;
         let path = self.catalog.operations[*operation].path_name(*subject);
+        if let Verdict::Crashed(how) = verdict
+            && (how.contains("SIGKILL") || how.contains("SIGTERM"))
+        {
+            return Err(format!(
+                "a worker was ended from outside while it called {path} ({how}); nothing is known of that path"
+            ));
+        }
         Ok(Found {
             operation: *operation,
             subject: *subject,
             verdict: verdict.clone(),
             detail: format!(
-                "{} (found by: {}; the case alone does not fail in a fresh process, so the path keeps state between calls)",
+                "{} (found by: {}; the case alone does not fail in a fresh process: the path keeps state between calls, or meets what another path left behind)",
                 verdict.detail(),
                 check.name()
             ),

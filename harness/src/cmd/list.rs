@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, TableStyle, presets};
 use pathproof_reports::{PathRow, Record, State};
 
-use super::session::{any, matches_nothing, program_name, select};
+use super::session::{any, complain, matches_nothing, program_name, select};
 use super::{Common, Format};
 use crate::ledger::exit;
 use crate::machine;
@@ -16,7 +16,7 @@ pub(super) fn list(common: &Common, launch: &Launch, filter: Option<&str>) -> Re
     let catalog = Host::new(launch, &settings)?.catalog()?;
     let selected = select(&catalog, filter)?;
     if !any(&selected) {
-        eprintln!("error: {}", matches_nothing(&catalog, filter));
+        complain(matches_nothing(&catalog, filter));
         return Ok(exit::NOTHING);
     }
     common.print(&match common.format {

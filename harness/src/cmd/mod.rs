@@ -167,7 +167,7 @@ struct VerifyArgs {
     #[arg(long, value_name = "FILE:ROW", env = "PATHPROOF_DATA")]
     data: Option<String>,
     /// Random cases per operation.
-    #[arg(long, default_value_t = 5000, env = "PATHPROOF_CASES")]
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(..=10_000_000), env = "PATHPROOF_CASES")]
     cases: u64,
     /// Workers at a time; as many as cores by default.
     #[arg(long, env = "PATHPROOF_JOBS")]
@@ -267,7 +267,7 @@ pub fn main(operations: Vec<Operation>) -> ExitCode {
     worker::answer(&operations);
     let code = operation::check(&operations).and_then(|()| dispatch(&Cli::parse()));
     ExitCode::from(code.unwrap_or_else(|why| {
-        eprintln!("error: {why}");
+        session::complain(why);
         exit::TROUBLE
     }))
 }

@@ -2,13 +2,13 @@
 
 use pathproof_reports::{Finding, PathRow, Record, State};
 
-use super::session::{Session, any, matches_nothing, program, select};
+use super::session::{Session, any, complain, matches_nothing, program, select};
 use super::{Common, Limits};
 use crate::case::Case;
 use crate::ledger::exit;
 use crate::plan::quoted;
 use crate::verdict::{Verdict, side_by_side};
-use crate::worker::protocol::{Answered, Catalog, Reply, Request};
+use crate::worker::protocol::{Catalog, Reply, Request};
 use crate::worker::{Host, Launch, Stop};
 
 pub(super) fn replay(
@@ -28,7 +28,7 @@ pub(super) fn replay(
         .enumerate()
         .for_each(|(o, row)| row.iter_mut().for_each(|s| *s &= o == operation));
     if !any(&selected) {
-        eprintln!("error: {}", matches_nothing(&catalog, path));
+        complain(matches_nothing(&catalog, path));
         return Ok(exit::NOTHING);
     }
     match host.ask(
@@ -38,11 +38,10 @@ pub(super) fn replay(
         },
         &mut |_, _, _| {},
     ) {
-        Ok(Reply::Answer(Answered::Bytes(bytes))) => common.note(format_args!(
-            "the reference answers with {} bytes",
-            bytes.len()
-        )),
-        Ok(Reply::Answer(Answered::Refused(failure))) => {
+        Ok(Reply::Answer(Ok(len))) => {
+            common.note(format_args!("the reference answers with {len} bytes"))
+        }
+        Ok(Reply::Answer(Err(failure))) => {
             common.note(format_args!("the reference refuses: {failure}"))
         }
         Ok(other) => {

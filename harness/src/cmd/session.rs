@@ -66,6 +66,8 @@ impl<'a> Session<'a> {
         seed: Option<u64>,
         records: Option<&Path>,
     ) -> Result<Self, String> {
+        // Before the records, so that a place that cannot be printed to does not cost an older run its file.
+        let printed = common.sink()?;
         let file = records
             .map(|path| {
                 Writer::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))
@@ -80,15 +82,16 @@ impl<'a> Session<'a> {
             common,
             started: Instant::now(),
             file,
-            printed: common.sink()?,
+            printed,
             report,
         };
         session.put(Record::Machine(machine::fingerprint(&program_name())))?;
         session.put(Record::Run(Run {
             verb: verb.into(),
-            args: std::env::args()
+            args: std::env::args_os()
                 .skip(1)
-                .skip_while(|arg| arg == verb)
+                .skip_while(|arg| arg.as_os_str() == verb)
+                .map(|arg| arg.to_string_lossy().into_owned())
                 .collect(),
             seed,
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -188,9 +191,14 @@ impl Common {
     /// A remark on stderr.
     pub(super) fn note(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
+}
+
+/// The one line that says what is wrong, on stderr; a stderr that is gone has nobody to tell.
+pub(super) fn complain(why: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "error: {why}");
 }
 
 /// Whoever reads our stdout may have seen enough (`list | head`); every other failure to print is told.

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use super::Common;
-use super::session::{Session, any, matches_nothing, program, select};
+use super::session::{Session, any, complain, matches_nothing, program, select};
 use crate::ledger::exit;
 use crate::plan::Settings;
 use crate::time::{Nanos, Pace, Timed, Times};
@@ -25,7 +25,7 @@ const FULL: Pace = Pace {
 /// What `run` measures, to be done in seconds.
 const SHORT_SIZES: [usize; 2] = [384, 4096];
 const SHORT: Pace = Pace {
-    placements: 2,
+    placements: 3,
     rounds: 2,
     slice: 50,
     criterion: Some((10, 30)),
@@ -57,7 +57,7 @@ pub(super) fn time(
     let catalog = host.catalog()?;
     let selected = select(&catalog, filter)?;
     if !any(&selected) {
-        eprintln!("error: {}", matches_nothing(&catalog, filter));
+        complain(matches_nothing(&catalog, filter));
         return Ok(exit::NOTHING);
     }
     let mut session = Session::begin(common, "time", Some(seed), None)?;
@@ -73,14 +73,32 @@ pub(super) fn time(
     );
     let verdict = measured.and_then(|rows| {
         let failed = rows.iter().filter(|row| row.state == State::Failed).count();
+        let asked = |row: &&PathRow| {
+            let entries = catalog.operations.iter().zip(&selected);
+            let mut subjects = entries.flat_map(|(entry, selected)| {
+                (0..entry.subjects.len())
+                    .filter(|s| selected[*s])
+                    .map(|s| entry.path_name(s))
+            });
+            subjects.any(|name| name == row.name())
+        };
+        let timed = rows
+            .iter()
+            .filter(asked)
+            .filter(|row| row.state == State::Verified)
+            .count();
         rows.into_iter()
             .try_for_each(|row| session.put(Record::Path(row)))?;
-        Ok(match failed {
-            0 => (
+        Ok(match (failed, timed) {
+            (0, 0) => (
+                exit::NOTHING,
+                "nothing that was asked for could be timed".to_string(),
+            ),
+            (0, _) => (
                 exit::PASS,
                 "every path and peer agreed with its reference before it was timed".to_string(),
             ),
-            n => (
+            (n, _) => (
                 exit::FINDING,
                 format!(
                     "{n} path(s) or peer(s) did not agree with their reference, and were not timed"
@@ -91,20 +109,22 @@ pub(super) fn time(
     session.conclude(verdict)
 }
 
-/// The short measurement of the main job, of what has just been verified.
+/// The short measurement of the main job, of what has just been verified; how many did not agree here.
 pub(super) fn short(
     common: &Common,
     launch: &Launch,
     catalog: &Catalog,
     selected: &[Vec<bool>],
+    seed: u64,
     session: &mut Session<'_>,
-) -> Result<(), String> {
+) -> Result<usize, String> {
     let settings = Settings {
+        seed,
         timeout: PATIENCE,
         ..Settings::default()
     };
     let mut host = Host::new(launch, &settings)?;
-    measure(
+    let rows = measure(
         common,
         &mut host,
         catalog,
@@ -112,8 +132,16 @@ pub(super) fn short(
         &SHORT_SIZES,
         SHORT,
         session,
-    )
-    .map(drop)
+    )?;
+    let failed: Vec<PathRow> = rows
+        .into_iter()
+        .filter(|row| row.state == State::Failed)
+        .collect();
+    let count = failed.len();
+    failed
+        .into_iter()
+        .try_for_each(|row| session.put(Record::Path(row)))?;
+    Ok(count)
 }
 
 /// Measures, and records the figures; the rows of what was measured.
@@ -185,6 +213,7 @@ fn measure(
                 entry,
                 subjects: &subjects,
                 size,
+                seed: host.seed(),
                 times: &times,
             })
             .records()
@@ -233,6 +262,7 @@ struct Table<'a> {
     entry: &'a OperationEntry,
     subjects: &'a [usize],
     size: usize,
+    seed: u64,
     times: &'a Times,
 }
 
@@ -406,7 +436,12 @@ impl Table<'_> {
             ),
             dump: side_by_side(verdict),
             token: String::new(),
-            command: format!("{} time {path} --sizes {}", program(), self.size),
+            command: format!(
+                "{} time {path} --sizes {} --seed {}",
+                program(),
+                self.size,
+                self.seed
+            ),
         }
     }
 }
@@ -474,6 +509,7 @@ mod tests {
             entry: &entry,
             subjects: &subjects,
             size: 64,
+            seed: 1,
             times: &times,
         }
         .records();

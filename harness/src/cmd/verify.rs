@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::Record;
 
-use super::session::{Session, any, default_out, matches_nothing, program, select, unknown_isas};
+use super::session::{
+    Session, any, complain, default_out, matches_nothing, program, select, unknown_isas,
+};
 use super::{Common, VerifyArgs, time};
 use crate::ledger::{Ledger, exit, totals};
 use crate::machine;
+use crate::verdict::Verdict::{Agrees, Differs};
 use crate::verify::{Event, Job};
 use crate::worker::protocol::Catalog;
 use crate::worker::{Host, Launch};
@@ -17,7 +20,7 @@ use crate::worker::{Host, Launch};
 pub(super) fn verify(common: &Common, launch: &Launch, args: &VerifyArgs) -> Result<u8, String> {
     let prepared = Prepared::new(launch, args)?;
     if let Some(nothing) = prepared.nothing(args) {
-        eprintln!("error: {nothing}");
+        complain(nothing);
         return Ok(exit::NOTHING);
     }
     let mut session = Session::begin(common, "verify", Some(prepared.job.settings.seed), None)?;
@@ -39,9 +42,18 @@ pub(super) fn run(
             out.display()
         )
     })?;
+    let lock = out.join("lock");
+    let lock = std::fs::File::create(&lock)
+        .map_err(|e| format!("cannot write {}: {e}", lock.display()))?;
+    if lock.try_lock().is_err() {
+        return Err(format!(
+            "another run is writing to {}; name another folder with --out DIR",
+            out.display()
+        ));
+    }
     let mut prepared = Prepared::new(launch, args)?;
     if let Some(nothing) = prepared.nothing(args) {
-        eprintln!("error: {nothing}");
+        complain(nothing);
         return Ok(exit::NOTHING);
     }
     prepared.job.findings = out.join("findings");
@@ -52,32 +64,47 @@ pub(super) fn run(
         Some(prepared.job.settings.seed),
         Some(&records),
     )?;
+    // Whatever happens from here on, no page of an older run stands for this one.
+    write_page(&page, &session)?;
     for figure in machine::doctor(&mut Host::new(launch, &prepared.job.settings)?) {
         session.put(Record::Figure(figure))?;
     }
-    let code = prepared.go(common, args, &mut session).and_then(|verdict| {
-        // Nothing is timed beside a path that is wrong.
-        if verdict.0 != exit::FINDING {
-            time::short(
+    let verdict = prepared
+        .go(common, args, &mut session)
+        .and_then(|(code, sentence)| {
+            // Nothing is timed beside a path that is wrong.
+            if code == exit::FINDING {
+                return Ok((code, sentence));
+            }
+            let Prepared { job, catalog } = &prepared;
+            match time::short(
                 common,
                 launch,
-                &prepared.catalog,
-                &prepared.job.selected,
+                catalog,
+                &job.selected,
+                job.settings.seed,
                 &mut session,
-            )?;
-        }
-        Ok(verdict)
-    });
-    let code = session.conclude(code);
-    // The page tells of a run that failed, too.
-    let html = pathproof_reports::page(std::slice::from_ref(session.report()));
-    std::fs::write(&page, html).map_err(|e| format!("cannot write {}: {e}", page.display()))?;
+            )? {
+                0 => Ok((code, sentence)),
+                n => Ok((
+                    exit::FINDING,
+                    format!("{n} path(s) or peer(s) did not agree on the input to be timed"),
+                )),
+            }
+        });
+    let code = session.conclude(verdict);
+    write_page(&page, &session)?;
     common.note(format_args!(
         "records: {}\npage:    {}",
         records.display(),
         address(&page)
     ));
     code
+}
+
+fn write_page(page: &Path, session: &Session<'_>) -> Result<(), String> {
+    let html = pathproof_reports::page(std::slice::from_ref(session.report()));
+    std::fs::write(page, html).map_err(|e| format!("cannot write {}: {e}", page.display()))
 }
 
 /// A file's address, for a terminal that opens what is clicked.
@@ -119,6 +146,12 @@ impl Prepared {
         session: &mut Session<'_>,
     ) -> Result<(u8, String), String> {
         common.note(format_args!("seed {}", self.job.settings.seed));
+        if let Agrees | Differs(_) = Host::new(&self.job.launch, &self.job.settings)?.probe()? {
+            return Err(
+                "a planted read beyond a guard page was not stopped: this system can prove nothing"
+                    .into(),
+            );
+        }
         let mut ledger = Ledger::new(&self.catalog, &self.job.selected);
         for record in ledger.promised() {
             session.put(record)?;

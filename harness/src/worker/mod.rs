@@ -210,7 +210,7 @@ impl Host {
         let file = tempfile::Builder::new()
             .prefix("pathproof-")
             .tempfile()
-            .and_then(|file| Ok((Page::shared(file.path())?, file)));
+            .and_then(|file| Ok((Page::create(file.path())?, file)));
         let (page, file) = file.map_err(|e| {
             format!(
                 "cannot make the page shared with a worker in {}: {e}",
@@ -227,6 +227,11 @@ impl Host {
             catalog: None,
             chatter: 0,
         })
+    }
+
+    /// What its workers draw from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.settings.seed
     }
 
     /// What there is to verify, as a worker says it.

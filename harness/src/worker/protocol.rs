@@ -86,7 +86,8 @@ pub(crate) enum Reply {
         verbatim: Case,
     },
     Verdict(Verdict),
-    Answer(Answered),
+    /// The length of the reference's answer, or its refusal.
+    Answer(Result<usize, Failure>),
     Times(Times),
     Pong,
     /// The client's own part (reference, input maker, law) failed, or the request made no sense.
@@ -248,7 +249,7 @@ mod tests {
     #[test]
     fn frames_come_out_as_they_went_in() {
         let mut pipe = Vec::new();
-        let frame = Reply::Answer(Answered::Bytes(vec![1, 2, 255]));
+        let frame = Reply::Answer(Err(Failure::at("bad", 3)));
         send(&mut pipe, &frame).unwrap();
         let mut read = pipe.as_slice();
         let back: Reply = receive(&mut read).unwrap().unwrap();

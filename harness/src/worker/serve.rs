@@ -1,9 +1,11 @@
 //! The worker's side: takes spans of cases, runs them, answers.
 
-use cpu_time::ProcessTime;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+
+use cpu_time::ProcessTime;
 
 use super::protocol::{
     Answered, Catalog, OperationEntry, Reply, Request, SubjectEntry, Tally, VERSION, receive, send,
@@ -16,7 +18,7 @@ use crate::plan::{Check, Plan, Settings};
 use crate::time::time;
 use crate::verdict::{Verdict, compare};
 
-/// How many findings of one subject a span tells in full.
+/// How many findings of one kind a span tells of a subject.
 const TOLD: u64 = 3;
 
 impl Catalog {
@@ -67,8 +69,7 @@ pub(crate) fn load_data(settings: &Settings) -> Result<Vec<u8>, String> {
     let Some((path, row)) = &settings.data else {
         return Ok(Vec::new());
     };
-    let bytes =
-        std::fs::read(path).map_err(|e| format!("--data: cannot read {}: {e}", path.display()))?;
+    let bytes = crate::case::read_file(path).map_err(|why| format!("--data: {why}"))?;
     if *row == 0 || bytes.len() < *row {
         return Err(format!(
             "--data: {} has {} bytes, which is less than one row of {row}; give FILE:ROW with ROW the bytes of a row",
@@ -86,7 +87,7 @@ pub(crate) fn serve(
     mut from: impl Read,
     mut to: impl Write,
 ) -> std::io::Result<()> {
-    let page = Page::shared(page)?;
+    let page = Page::open(page)?;
     super::note_faults(page);
     // A panic is a verdict; its message travels with it.
     std::panic::set_hook(Box::new(|_| {}));
@@ -180,7 +181,8 @@ pub(crate) fn serve(
             .map(Reply::Verdict),
             Request::Reference { operation, case } => {
                 page.preparing(0);
-                Prepared::new(&operations[operation], &case).map(|p| Reply::Answer(p.want.into()))
+                Prepared::new(&operations[operation], &case)
+                    .map(|p| Reply::Answer(p.want.map(|answer| answer.len())))
             }
             Request::Known {
                 operation,
@@ -238,6 +240,7 @@ impl Span<'_> {
             .into_iter()
             .partition(|(_, s)| matches!(s, Subject::Peer(_)));
         let mut tallies = vec![Tally::default(); subjects.len()];
+        let mut told: BTreeMap<(usize, &str), u64> = BTreeMap::new();
         // Where every path has died, no case is worth making.
         if paths.is_empty() && peers.is_empty() {
             return Ok(Reply::Done { tallies, nanos: 0 });
@@ -249,7 +252,9 @@ impl Span<'_> {
             let prepared = Prepared::new(self.operation, &case)?;
             let mut report = |subject: usize, tally: &mut Tally, verdict: Verdict| {
                 tally.failed += 1;
-                if tally.failed <= TOLD {
+                let told = told.entry((subject, verdict.kind())).or_default();
+                *told += 1;
+                if *told <= TOLD {
                     // A parent that is gone ends the worker at the next reply.
                     let _ = found(Reply::Found {
                         index,

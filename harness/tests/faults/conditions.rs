@@ -27,6 +27,7 @@ trials![
     places_that_cannot_be_written_are_exit_2,
     a_token_with_any_changed_character_is_exit_2,
     tokens_that_do_not_fit_are_exit_2,
+    laws_say_nothing_of_what_is_refused,
     own_rows_that_are_none_are_exit_2,
     files_that_are_no_records_are_exit_2,
     files_that_are_no_known_answers_are_exit_2,
@@ -192,6 +193,16 @@ fn a_token_with_any_changed_character_is_exit_2() {
     refused(&["replay", ""], 2, &["is no token"]);
 }
 
+/// `4` is half a byte: every path refuses it, and rightly.
+fn laws_say_nothing_of_what_is_refused() {
+    let ran = zoo(&["replay", &token("strict:b64.NA:in=a0:out=a0")]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("the reference refuses: odd_length"),
+        "{ran:#?}"
+    );
+}
+
 fn tokens_that_do_not_fit_are_exit_2() {
     let crc = |row: &[u8]| crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(row);
     let row =
@@ -200,6 +211,10 @@ fn tokens_that_do_not_fit_are_exit_2() {
     assert_eq!(zoo(&["replay", &good, "rows/scalar"]).exit, Some(0));
     assert_eq!(zoo(&["replay", &good]).exit, Some(1));
     for (token, says) in [
+        (
+            token("healthy:s1.9.random:in=a0:out=a0:warm=513"),
+            "at most 512 calls",
+        ),
         (
             row(8, crc(ROWS[7])),
             "animals has rows 0..=7, and row 8 was asked for",

@@ -90,6 +90,7 @@ const FAULTS: &[Fault] = &[
 const WITHOUT_FAULT: &[&str] = &[
     "healthy",
     "kept_law",
+    "strict",
     "chatty",
     "slow",
     "reference_panics",

@@ -56,6 +56,7 @@ pub(crate) fn zoo() -> Vec<Operation> {
         find(),
         law("broken_law", &reference_of_law_breakers),
         law("kept_law", &reference::encode),
+        strict(),
         peers(),
         chatty(),
         slow(),
@@ -254,6 +255,21 @@ fn law(name: &'static str, both: &'static dyn Fn(&[u8]) -> Vec<u8>) -> Operation
         .path(CodePath::fills("scalar", fills))
         .path(CodePath::returns("scalar", |i| Ok(both(i.bytes()))))
         .law("decode(encode(x)) = x", comes_back)
+}
+
+/// Healthy paths that refuse some inputs, and a law that speaks of the others alone.
+fn strict() -> Operation {
+    Operation::new("strict", |i| reference::decode(i.bytes()))
+        .from_bytes(|bytes, _| reference::encode(bytes))
+        .capacity(|i| i.bytes().len() / 2)
+        .path(CodePath::fills("scalar", |i, out| decode(i.bytes(), out)))
+        .law("encode(decode(t)) = t", |i, call| {
+            let bytes = call(i).map_err(|refusal| format!("decode refuses: {refusal}"))?;
+            let holds = reference::encode(&bytes) == i.bytes();
+            holds
+                .then_some(())
+                .ok_or_else(|| "another text came back".into())
+        })
 }
 
 fn comes_back(i: &Input<'_>, call: &CallPath<'_>) -> Result<(), String> {

@@ -318,13 +318,13 @@ impl CodePath {
         }
     }
 
-    /// A promise: a call executes at least one instruction of each of these CPU features. `list` shows it, a receipt checks it.
+    /// A promise: a call executes at least one instruction of each of these CPU features. `list` shows it; receipts, which are to check it, are not taken yet.
     pub fn executes(mut self, features: &[&'static str]) -> Self {
         self.executes = features.iter().map(|&f| f.into()).collect();
         self
     }
 
-    /// A promise: a call executes nothing beyond these CPU features. `list` shows it, a receipt checks it.
+    /// A promise: a call executes nothing beyond these CPU features. `list` shows it; receipts, which are to check it, are not taken yet.
     pub fn only(mut self, features: &[&'static str]) -> Self {
         self.only = Some(features.iter().map(|&f| f.into()).collect());
         self

@@ -53,7 +53,7 @@ fn throughput(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
             @if grid.has_spread() { "; a band reaches from the least to the most" }
             ". Paths that fill the caller's buffer; the table has the other deliveries."
             @if has(Who::Peer) { " Dashed: peers, other codecs at the same work." }
-            @if has(Who::Roofline) { " Grey: the roofline, what the memory system allows." }
+            @if has(Who::Roofline) { " Grey: the roofline, the same plain reads and writes with nothing between them." }
             @if has(Who::Auto) { " Rings: auto, upon the path that it chooses." }
         }
         @if lines.has_numbers() { (pictures(|width| lines::draw(&lines, width))) }

@@ -411,6 +411,7 @@ impl Detective<'_> {
                 },
             };
         }
+        self.ended_from_outside()?;
         // One by one first, for what goes by the number of calls; then in doublings, for what fills up.
         let doubled = std::iter::successors(Some(32), |n| (*n < WARMEST).then_some(n * 2));
         for warm in (1..=16).chain(doubled) {
@@ -423,6 +424,25 @@ impl Detective<'_> {
             }
         }
         self.only_in_company(&planned)
+    }
+
+    /// A death by somebody else's hand that the case alone does not bring about (the OOM killer's, say) is nobody's fault.
+    fn ended_from_outside(&self) -> Result<(), String> {
+        let Raw {
+            operation,
+            subject,
+            verdict,
+            ..
+        } = self.raw;
+        let path = self.catalog.operations[*operation].path_name(*subject);
+        match verdict {
+            Verdict::Crashed(how) if how.contains("SIGKILL") || how.contains("SIGTERM") => {
+                Err(format!(
+                    "a worker was ended from outside while it called {path} ({how}); nothing is known of that path"
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The verdict on a case in the present process, if it is like the one that was found.
@@ -494,13 +514,6 @@ impl Detective<'_> {
             ..
         } = self.raw;
         let path = self.catalog.operations[*operation].path_name(*subject);
-        if let Verdict::Crashed(how) = verdict
-            && (how.contains("SIGKILL") || how.contains("SIGTERM"))
-        {
-            return Err(format!(
-                "a worker was ended from outside while it called {path} ({how}); nothing is known of that path"
-            ));
-        }
         Ok(Found {
             operation: *operation,
             subject: *subject,

@@ -2,6 +2,10 @@
 //! says what is wrong; none is a panic.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use pathproof_reports::State;
@@ -41,6 +45,8 @@ trials![
     the_fuzz_target_aborts_on_the_path_that_is_wrong,
     #[cfg(target_os = "linux")]
     a_killed_run_leaves_its_records_and_no_worker,
+    #[cfg(target_os = "linux")]
+    a_worker_that_is_killed_blames_no_path,
 ];
 
 /// Next to nothing of a verification, where the cases do not matter.
@@ -494,28 +500,59 @@ fn the_fuzz_target_aborts_on_the_path_that_is_wrong() {
     assert_eq!(zoo(&["replay", told, "answers/wrong-table"]).exit, Some(1));
 }
 
+/// The state of a process and its parent, from /proc; `None` if there is no such process any more.
+#[cfg(target_os = "linux")]
+fn process(id: u32) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = after_name.next()?.chars().next()?;
+    Some((state, after_name.next()?.parse().ok()?))
+}
+
+#[cfg(target_os = "linux")]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The processes that a process has started.
+#[cfg(target_os = "linux")]
+fn children(of: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").expect("/proc").flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|id| process(*id).is_some_and(|(_, parent)| parent == of))
+        .collect()
+}
+
+/// As the OOM killer would: nobody's fault, and nothing is known of the path.
+#[cfg(target_os = "linux")]
+fn a_worker_that_is_killed_blames_no_path() {
+    let run = command(program())
+        .args(["verify", "slow/sleeps", "--quiet", "--jobs", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the zoo starts");
+    // By now the workers that say what there is to verify are gone, and the one with the cases is at them, for a minute.
+    std::thread::sleep(Duration::from_secs(1));
+    wait_until("a worker", || !children(run.id()).is_empty());
+    for worker in children(run.id()) {
+        shell(&format!("kill -9 {worker}"));
+    }
+    let ran = Ran::of(run.wait_with_output().expect("it ends"));
+    assert_eq!(ran.exit, Some(2), "{ran:#?}");
+    assert!(ran.stderr.contains("ended"), "{ran:#?}");
+    assert!(!ran.stdout.contains("keeps state"), "{ran:#?}");
+}
+
 #[cfg(target_os = "linux")]
 fn a_killed_run_leaves_its_records_and_no_worker() {
-    use std::time::{Duration, Instant};
-
-    /// The state of a process and its parent, from /proc; `None` if there is no such process any more.
-    fn process(id: u32) -> Option<(char, u32)> {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
-        let state = after_name.next()?.chars().next()?;
-        Some((state, after_name.next()?.parse().ok()?))
-    }
-    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-        let start = Instant::now();
-        while !is_so() {
-            assert!(
-                start.elapsed() < Duration::from_secs(30),
-                "waited in vain for {what}"
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
     let out = scratch("killed");
     let records = out.join("records.jsonl");
     let mut run = command(program())
@@ -525,11 +562,7 @@ fn a_killed_run_leaves_its_records_and_no_worker() {
     wait_until("the first check", || {
         fs::read_to_string(&records).is_ok_and(|text| text.contains("\"quantity\":\"cases\""))
     });
-    let all = fs::read_dir("/proc").expect("/proc").flatten();
-    let workers: Vec<u32> = all
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|id| process(*id).is_some_and(|(_, parent)| parent == run.id()))
-        .collect();
+    let workers = children(run.id());
     assert!(!workers.is_empty());
     run.kill().expect("it is running");
     let status = run.wait().expect("it has ended");

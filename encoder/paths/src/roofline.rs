@@ -12,32 +12,26 @@ use pathproof::{CodePath, Peer};
 const BLOCK: usize = 64;
 
 pub(crate) fn encode() -> Peer {
-    let reference = |data: &[u8]| {
+    peer(&TWICE, |data| {
         data.chunks(BLOCK)
             .flat_map(|block| [block, block].concat())
-            .collect::<Vec<u8>>()
-    };
-    let widest = widest(&TWICE);
-    let path = CodePath::fills("roofline", move |i, out| {
-        widest(i.bytes(), out);
-        Ok(out.len())
-    });
-    Peer::new(
-        path,
-        |i| i.bytes().to_vec(),
-        move |i| Ok(reference(i.bytes())),
-    )
+            .collect()
+    })
 }
 
 pub(crate) fn decode() -> Peer {
-    let reference = |text: &[u8]| {
-        let or = |block: &[u8]| {
-            let (a, b) = block.split_at(block.len() / 2);
-            a.iter().zip(b).map(|(a, b)| a | b).collect::<Vec<u8>>()
-        };
-        text.chunks(2 * BLOCK).flat_map(or).collect::<Vec<u8>>()
+    let or = |block: &[u8]| {
+        let (a, b) = block.split_at(block.len() / 2);
+        a.iter().zip(b).map(|(a, b)| a | b).collect::<Vec<u8>>()
     };
-    let widest = widest(&HALVED);
+    peer(&HALVED, move |text| {
+        text.chunks(2 * BLOCK).flat_map(or).collect()
+    })
+}
+
+/// The peer that runs one of the loops, held against what that loop is to do.
+fn peer(widths: &'static Widths, reference: impl Fn(&[u8]) -> Vec<u8> + 'static) -> Peer {
+    let widest = widest(widths);
     let path = CodePath::fills("roofline", move |i, out| {
         widest(i.bytes(), out);
         Ok(out.len())

@@ -85,6 +85,7 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         hypervisor: guest
             .then(|| file("/sys/class/dmi/id/sys_vendor").unwrap_or_else(|| "a hypervisor".into())),
+        libc: None,
         rustc: option_env!("PATHPROOF_RUSTC").map(Into::into),
         program: format!("{program} (pathproof {})", env!("CARGO_PKG_VERSION")),
         arch,

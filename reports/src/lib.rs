@@ -34,7 +34,9 @@ struct Readme;
 
 pub use outcome::{Outcome, Tally};
 pub use read::{MAX_LINE, ReadError, Report, read, read_from};
-pub use record::{End, Figure, Finding, Machine, PathRow, Record, Run, SCHEMA, State};
+pub use record::{
+    End, Figure, Finding, Machine, PathRow, Receipt, Record, Run, SCHEMA, State, Survivor,
+};
 pub use write::Writer;
 
 #[cfg(feature = "charts")]

@@ -7,7 +7,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::plain::one_line;
-use crate::record::{End, Figure, Finding, Machine, PathRow, Record, Run, SCHEMA};
+use crate::record::{
+    End, Figure, Finding, Machine, PathRow, Receipt, Record, Run, SCHEMA, Survivor,
+};
 
 /// The longest line that is read or written, in bytes with its newline: 4 MiB.
 ///
@@ -85,6 +87,28 @@ impl Report {
         self.records.iter().filter_map(|record| {
             if let Record::Finding(f) = record {
                 Some(f)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The receipts.
+    pub fn receipts(&self) -> impl Iterator<Item = &Receipt> {
+        self.records.iter().filter_map(|record| {
+            if let Record::Receipt(r) = record {
+                Some(r)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The mutants that lived.
+    pub fn survivors(&self) -> impl Iterator<Item = &Survivor> {
+        self.records.iter().filter_map(|record| {
+            if let Record::Survivor(s) = record {
+                Some(s)
             } else {
                 None
             }
@@ -174,7 +198,7 @@ impl fmt::Display for ReadError {
                 };
                 write!(
                     f,
-                    "{file} line 1: schema {found}, this program reads schema {SCHEMA}: {remedy}"
+                    "{file} line 1: schema {found}, this program reads schemas 1 to {SCHEMA}: {remedy}"
                 )
             }
             ReadError::Line {
@@ -322,7 +346,7 @@ fn first(text: &[u8], whole: bool, file: impl Fn() -> String) -> Result<Record, 
         }
     };
     match (head.record.as_str(), head.schema) {
-        ("machine", Some(schema)) if schema == u64::from(SCHEMA) => {}
+        ("machine", Some(schema)) if (1..=u64::from(SCHEMA)).contains(&schema) => {}
         ("machine", Some(found)) => {
             return Err(ReadError::Schema {
                 file: file(),

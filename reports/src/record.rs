@@ -1,5 +1,6 @@
 //! The records: what one line of `records.jsonl` can say.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the record format that this crate writes and reads.
 ///
 /// A new optional field leaves it as it is, for readers skip fields that they do not know. A new
-/// kind of record, a field that is gone or a field that changes its meaning raises it.
-pub const SCHEMA: u32 = 1;
+/// kind of record, a field that is gone or a field that changes its meaning raises it. Schema 2
+/// added the kinds `receipt` and `survivor`; files of schema 1 are read as they always were.
+pub const SCHEMA: u32 = 2;
 
 /// One line of a records file.
 ///
@@ -28,6 +30,10 @@ pub enum Record {
     Figure(Figure),
     /// A path that broke a promise.
     Finding(Finding),
+    /// What one call of a path executed.
+    Receipt(Receipt),
+    /// A change of a path's machine code that the verification did not notice.
+    Survivor(Survivor),
     /// The run came to its end: the last line. Without it the run did not finish.
     End(End),
 }
@@ -52,6 +58,9 @@ pub struct Machine {
     /// The hypervisor's name, if the machine is a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hypervisor: Option<String>,
+    /// The C library, whose memcpy and allocator a path may call: `glibc 2.36`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libc: Option<String>,
     /// The compiler that built the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rustc: Option<String>,
@@ -241,6 +250,107 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The printed name of the path, `operation/isa/delivery`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        path_name(&self.operation, &self.isa, &self.delivery)
+    }
+}
+
+/// What one call of a path executed, instruction by instruction.
+///
+/// An instruction with a `rep` prefix counts once, however often it repeats itself. What the harness
+/// executes around the call, measured with an empty path, has been taken off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The operation.
+    pub operation: String,
+    /// The instruction set; of a peer, its name.
+    pub isa: String,
+    /// The delivery.
+    pub delivery: String,
+    /// Whether this is a peer.
+    #[serde(default)]
+    pub peer: bool,
+    /// Plain bytes that the input was made from.
+    pub length: u64,
+    /// Whether the input was damaged, so that the path refuses it.
+    #[serde(default)]
+    pub refused: bool,
+    /// Whether stepping ended before the call did: the receipt is of its first instructions.
+    #[serde(default)]
+    pub cut: bool,
+    /// Instructions of the program's own code.
+    pub own: u64,
+    /// Those by the CPU feature that they need, in the spelling of `#[target_feature]`, each under
+    /// the rarest of its features; `x86-64` is what every CPU of the target has. They add up to
+    /// `own`.
+    pub features: BTreeMap<String, u64>,
+    /// Those by mnemonic. They add up to `own`.
+    pub mnemonics: BTreeMap<String, u64>,
+    /// Instructions of libraries, such as libc's memcpy.
+    #[serde(default)]
+    pub elsewhere: u64,
+    /// Those by CPU feature.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere_features: BTreeMap<String, u64>,
+    /// How often instructions with a `rep` prefix repeated themselves.
+    #[serde(default)]
+    pub repeats: u64,
+    /// The mnemonics of the loop in which most instructions were executed, in the order of the code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hot_loop: Vec<String>,
+    /// The functions of the program that were entered, the one with the most instructions first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
+    /// Calls of the allocator that ask for memory.
+    #[serde(default)]
+    pub allocations: u64,
+    /// The bytes that they ask for.
+    #[serde(default)]
+    pub allocated: u64,
+    /// Bytes moved by memcpy and memmove.
+    #[serde(default)]
+    pub copied: u64,
+}
+
+impl Receipt {
+    /// The printed name of the path, `operation/isa/delivery`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        path_name(&self.operation, &self.isa, &self.delivery)
+    }
+}
+
+/// A mutant that lived: a change of a path's machine code that its verification did not notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survivor {
+    /// The operation.
+    pub operation: String,
+    /// The instruction set.
+    pub isa: String,
+    /// The delivery.
+    pub delivery: String,
+    /// The function whose code was changed.
+    pub function: String,
+    /// Where the instruction begins, in bytes from the function's beginning.
+    pub offset: u64,
+    /// The instruction's bytes in hex, before the change; those that depend on where the program
+    /// was linked are zero.
+    pub bytes: String,
+    /// The kind of change and what became of what: `nop`, `immediate ^ 0x01`.
+    pub change: String,
+    /// The instruction, disassembled.
+    pub instruction: String,
+    /// Its source line, `file:line`, if the program has line tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The reason for which it is accepted; `None` if nobody has looked at it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+}
+
+impl Survivor {
     /// The printed name of the path, `operation/isa/delivery`.
     #[must_use]
     pub fn name(&self) -> String {

@@ -6,7 +6,8 @@ use std::io::{BufReader, ErrorKind, Read};
 
 use common::{KILLED, VERIFIED, any_machine, any_record, sample};
 use pathproof_reports::{
-    End, Figure, MAX_LINE, Outcome, ReadError, Record, Report, State, Writer, read, read_from,
+    End, Figure, MAX_LINE, Outcome, ReadError, Record, Report, SCHEMA, State, Writer, read,
+    read_from,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -99,8 +100,8 @@ fn the_writer_refuses_what_the_reader_would() {
     };
     assert!(refused(&rest[0]).ends_with("the first record must be the machine"));
     let mut future = machine.clone();
-    future.schema = 2;
-    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 1, not 2"));
+    future.schema = SCHEMA + 1;
+    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 2, not 3"));
     writer.write(&Record::Machine(machine.clone())).unwrap();
     let mut refused = |record: &Record| writer.write(record).unwrap_err().to_string();
     assert!(
@@ -173,16 +174,16 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             MACHINE.replace(":1,", ":7,") + "\n",
-            "records.jsonl line 1: schema 7, this program reads schema 1: read it with the program that wrote it, or a newer one",
+            "records.jsonl line 1: schema 7, this program reads schemas 1 to 2: read it with the program that wrote it, or a newer one",
         ),
         (
             MACHINE.replace(":1,", ":0,") + "\n",
-            "records.jsonl line 1: schema 0, this program reads schema 1: run it again with this program",
+            "records.jsonl line 1: schema 0, this program reads schemas 1 to 2: run it again with this program",
         ),
         // In another schema the rest may be anything.
         (
-            "{\"record\":\"machine\",\"schema\":2}\n".into(),
-            "schema 2, this program reads schema 1",
+            "{\"record\":\"machine\",\"schema\":3}\n".into(),
+            "schema 3, this program reads schemas 1 to 2",
         ),
         (
             "{\"record\":\"machine\"}\n".into(),

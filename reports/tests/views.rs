@@ -396,6 +396,8 @@ fn hostile_text_shows_and_does_not_act() {
                 (finding.detail, finding.dump) = (EVIL.into(), Some(EVIL.into()));
                 (finding.token, finding.command) = (EVIL.into(), EVIL.into());
             }
+            Record::Receipt(receipt) => receipt.functions = vec![EVIL.into()],
+            Record::Survivor(survivor) => survivor.instruction = EVIL.into(),
             Record::End(_) => {}
         }
     }

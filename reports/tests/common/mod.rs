@@ -88,7 +88,7 @@ prop_compose! {
         let mut text = text.into_iter();
         let mut next = || text.next().unwrap();
         Record::Machine(Machine {
-            schema: SCHEMA, arch: next(), os: next(), kernel: next(), cpu: next(), cores, features, hypervisor, rustc,
+            schema: SCHEMA, arch: next(), os: next(), kernel: next(), cpu: next(), cores, features, hypervisor, libc: None, rustc,
             program: next(), id: next(),
         })
     }

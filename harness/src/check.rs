@@ -7,7 +7,17 @@ use crate::arena::{Buffer, Poison};
 use crate::case::{Case, Place, mix};
 use crate::operation::{Call, CodePath, Input, Operation, Outcome, Params, Peer};
 use crate::page::Page;
+#[cfg(feature = "cli")]
+use crate::step::{enter, leave};
 use crate::verdict::{Depth, Stray, Verdict, compare, overlong};
+
+/// Without the command line nothing is counted, and there is no window.
+#[cfg(not(feature = "cli"))]
+fn enter<R>(_: bool, call: impl FnOnce() -> R) -> R {
+    call()
+}
+#[cfg(not(feature = "cli"))]
+use enter as leave;
 
 /// A path or a peer: what a case can be run on.
 pub(crate) enum Subject<'a> {
@@ -167,6 +177,8 @@ pub(crate) struct Bench {
     output: Buffer,
     poison: Poison,
     page: &'static Page,
+    /// Whether paths are called in the window, where instructions are counted.
+    pub(crate) windowed: bool,
 }
 
 impl Bench {
@@ -177,6 +189,7 @@ impl Bench {
             // Always the same: which part of it a case meets is the case's own.
             poison: Poison::new(0x706f),
             page,
+            windowed: false,
         }
     }
 
@@ -253,11 +266,12 @@ impl Bench {
             &slices
         };
         let input = Input::new(parts, &prepared.params);
+        let windowed = self.windowed;
         self.page.calling(subject);
         let called = catch_unwind(AssertUnwindSafe(|| match &path.call {
             Call::Fills(f) | Call::InPlace(f) => {
                 let buffer = output.bytes_mut();
-                match f(&input, buffer) {
+                match enter(windowed, || f(&input, buffer)) {
                     Ok(len) if len > buffer.len() => Err(overlong(want, buffer, len)),
                     Ok(len) => compare(want, Ok(&buffer[..len])),
                     Err(failure) => compare(want, Err(failure)),
@@ -265,7 +279,11 @@ impl Bench {
             }
             Call::Returns(f) => {
                 let mut compared = Err(Verdict::Panicked("it gave no answer".into()));
-                f(&input, &mut |got| compared = compare(want.clone(), got));
+                enter(windowed, || {
+                    f(&input, &mut |got| {
+                        leave(windowed, || compared = compare(want.clone(), got));
+                    });
+                });
                 compared
             }
             Call::Absent => unreachable!("returned above"),

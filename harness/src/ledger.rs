@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use crate::plan::Check;
+use crate::receipt::{Evidence, Taken};
 use crate::verdict::Depth;
 use crate::verify::{Event, Found, Totals};
 use crate::worker::protocol::{Catalog, SubjectEntry, Tally};
-
-/// Why a path has no receipt: this program takes none yet, and says so instead of leaving a blank.
-const NO_RECEIPT: &str = "none: receipts are not taken yet";
 
 /// Exit codes. Where several hold, the first of this order is given: 2, 1, 4.
 pub(crate) mod exit {
@@ -31,6 +29,7 @@ pub(crate) struct Ledger<'a> {
     tallies: BTreeMap<(usize, usize), BTreeMap<Check, Tally>>,
     findings: Vec<(usize, usize)>,
     finished: BTreeSet<usize>,
+    evidence: BTreeMap<(usize, usize), Evidence>,
 }
 
 impl<'a> Ledger<'a> {
@@ -41,6 +40,7 @@ impl<'a> Ledger<'a> {
             tallies: BTreeMap::new(),
             findings: Vec::new(),
             finished: BTreeSet::new(),
+            evidence: BTreeMap::new(),
         }
     }
 
@@ -108,6 +108,22 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Enters what the receipts of a path amount to; the records that it makes.
+    pub(crate) fn evidence(&mut self, taken: Taken) -> Vec<Record> {
+        let key @ (operation, subject) = (taken.operation, taken.subject);
+        self.findings.extend(taken.findings.iter().map(|_| key));
+        self.evidence.insert(key, taken.evidence);
+        let findings = taken.findings.into_iter().map(Record::Finding);
+        let receipts = taken.receipts.into_iter().map(Record::Receipt);
+        let row = Record::Path(self.row(operation, subject));
+        receipts.chain(findings).chain([row]).collect()
+    }
+
+    /// Whether a path has broken a promise so far.
+    pub(crate) fn failed(&self, operation: usize, subject: usize) -> bool {
+        self.findings.contains(&(operation, subject))
+    }
+
     fn finding(&self, found: Found) -> Finding {
         let operation = &self.catalog.operations[found.operation];
         let SubjectEntry { isa, delivery, .. } = operation.subjects[found.subject].clone();
@@ -135,11 +151,18 @@ impl<'a> Ledger<'a> {
             State::Unavailable
         } else if self.findings.contains(&(operation, subject)) {
             State::Failed
-        } else if ran && self.finished.contains(&operation) {
+        } else if ran && self.finished.contains(&operation) && !self.owes(operation, subject) {
             State::Verified
         } else {
             State::NotExecuted
         }
+    }
+
+    /// Whether a path has no receipt, where one can be had.
+    fn owes(&self, operation: usize, subject: usize) -> bool {
+        let peer = self.catalog.operations[operation].subjects[subject].peer;
+        let evidence = self.evidence.get(&(operation, subject));
+        !peer && matches!(evidence, None | Some(Evidence::Owed(_)))
     }
 
     fn row(&self, operation: usize, subject: usize) -> PathRow {
@@ -160,10 +183,14 @@ impl<'a> Ledger<'a> {
                 "{findings} finding(s), {} failing case(s)",
                 sum.failed.max(1)
             )),
-            State::NotExecuted if self.finished.contains(&operation) => {
-                Some("no case reached it".into())
+            State::NotExecuted if !self.finished.contains(&operation) => {
+                Some("the run ended before its cases were done".into())
             }
-            State::NotExecuted => Some("the run ended before its cases were done".into()),
+            State::NotExecuted if sum.cases == 0 => Some("no case reached it".into()),
+            State::NotExecuted => Some(match self.evidence.get(&(operation, subject)) {
+                Some(Evidence::Owed(why)) => format!("no receipt: {why}"),
+                _ => "the run ended before its receipt was taken".into(),
+            }),
             State::Verified => None,
         };
         let depths = Depth::ALL
@@ -181,14 +208,29 @@ impl<'a> Ledger<'a> {
             cases: sum.cases,
             reason,
             errors: (!depths.is_empty()).then(|| depths.join(", ")),
-            receipt: (state == State::Verified).then(|| NO_RECEIPT.into()),
+            receipt: match self.evidence.get(&(operation, subject)) {
+                Some(Evidence::Taken(summary)) => Some(summary.clone()),
+                Some(Evidence::NotMeasurable(why)) if state == State::Verified => {
+                    Some(format!("no receipt: {why}"))
+                }
+                _ => None,
+            },
             peer: entry.peer,
         }
     }
 
     /// What was required and is not verified, a line for each name and reason.
-    pub(crate) fn unmet(&self, required: &[String]) -> Vec<String> {
+    pub(crate) fn unmet(&self, required: &[String], receipts: bool) -> Vec<String> {
         let mut unmet = Vec::new();
+        let mut without: BTreeMap<&str, usize> = BTreeMap::new();
+        for evidence in self.evidence.values() {
+            if let (true, Evidence::NotMeasurable(why)) = (receipts, evidence) {
+                *without.entry(why).or_default() += 1;
+            }
+        }
+        unmet.extend(without.iter().map(|(why, count)| {
+            format!("receipts are required, and {count} path(s) have none: {why}")
+        }));
         for name in required {
             let of_name = || self.subjects().filter(|(_, _, entry)| entry.is_of(name));
             if of_name().next().is_none() {
@@ -212,7 +254,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The exit code and one sentence for it.
-    pub(crate) fn verdict(&self, required: &[String]) -> (u8, String) {
+    pub(crate) fn verdict(&self, required: &[String], receipts: bool) -> (u8, String) {
         let any = |state, peer: Option<bool>| {
             let mut rows = self.subjects();
             rows.any(|(o, s, e)| {
@@ -221,7 +263,7 @@ impl<'a> Ledger<'a> {
         };
         // Peers are not owed, unless nothing else was asked for.
         let owed = self.subjects().any(|(_, _, e)| !e.peer).then_some(false);
-        let unmet = self.unmet(required);
+        let unmet = self.unmet(required, receipts);
         let code = if any(State::Failed, None) {
             exit::FINDING
         } else if !any(State::Verified, owed) || any(State::NotExecuted, None) || !unmet.is_empty()
@@ -232,7 +274,10 @@ impl<'a> Ledger<'a> {
         };
         let sentence = match code {
             exit::FINDING => "a path or a peer has broken a promise: see the findings".to_string(),
-            exit::PASS => "every path that can run here agrees with its reference".to_string(),
+            exit::PASS => {
+                "every path that can run here agrees with its reference, and executes what it promises"
+                    .to_string()
+            }
             _ if unmet.is_empty() => {
                 "nothing was verified, or a path that could run did not".to_string()
             }

@@ -35,7 +35,11 @@ mod params;
 #[cfg(feature = "cli")]
 mod plan;
 #[cfg(feature = "cli")]
+mod receipt;
+#[cfg(feature = "cli")]
 mod shrink;
+#[cfg(feature = "cli")]
+mod step;
 #[cfg(feature = "cli")]
 mod suite;
 #[cfg(feature = "cli")]

@@ -246,8 +246,12 @@ pub struct CodePath {
     pub(crate) unavailable: Option<Reason>,
     pub(crate) executes: Vec<Text>,
     pub(crate) only: Option<Vec<Text>>,
+    pub(crate) block: usize,
     pub(crate) switches_at: Vec<usize>,
 }
+
+/// The block of a path that names none: what a cache line, and the widest register in use, hold.
+const BLOCK: usize = 64;
 
 impl CodePath {
     fn new(isa: Text, delivery: &'static str, call: Call) -> Self {
@@ -258,6 +262,7 @@ impl CodePath {
             unavailable: None,
             executes: Vec::new(),
             only: None,
+            block: BLOCK,
             switches_at: Vec::new(),
         }
     }
@@ -318,15 +323,24 @@ impl CodePath {
         }
     }
 
-    /// A promise: a call executes at least one instruction of each of these CPU features. `list` shows it; receipts, which are to check it, are not taken yet.
+    /// A promise: a call that takes at least a [`block`](Self::block) of input executes at least one instruction of each of these
+    /// CPU features, in the spelling of `#[target_feature]`. Receipts check it.
     pub fn executes(mut self, features: &[&'static str]) -> Self {
         self.executes = features.iter().map(|&f| f.into()).collect();
         self
     }
 
-    /// A promise: a call executes nothing beyond these CPU features. `list` shows it; receipts, which are to check it, are not taken yet.
+    /// A promise: a call executes nothing beyond these CPU features, those that they imply, and what every CPU of the target has.
+    /// Receipts check it, of the program's own code: libc may do as it likes.
     pub fn only(mut self, features: &[&'static str]) -> Self {
         self.only = Some(features.iter().map(|&f| f.into()).collect());
+        self
+    }
+
+    /// The bytes of the first part that the path's main loop takes at a time; 64 if not given. Receipts are taken on both sides of
+    /// it, and from it on [`executes`](Self::executes) must hold. 0 counts as 1.
+    pub fn block(mut self, bytes: usize) -> Self {
+        self.block = bytes.max(1);
         self
     }
 

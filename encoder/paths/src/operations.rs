@@ -67,7 +67,7 @@ fn encode() -> Operation {
             Some(encoder) => fills(encoder.streams_from(0), name),
             None => CodePath::absent(name, "fills", missing(isa)),
         };
-        path.executes(isa.features())
+        promised(of, isa, path)
     });
     let chosen = chosen(
         of,
@@ -158,7 +158,7 @@ fn rows(
             None => ["fills", "returns"]
                 .map(|delivery| CodePath::absent(isa.name(), delivery, missing(isa))),
         };
-        paths.map(|path| path.executes(isa.features()).switches_at(switches(of, isa)))
+        paths.map(|path| promised(of, isa, path).switches_at(switches(of, isa)))
     };
     of.paths().iter().flat_map(row).collect()
 }
@@ -198,7 +198,33 @@ fn chosen(
         })
         .via("kept"),
     ]
-    .map(|path| path.executes(isa.features()).switches_at(switches(of, isa)))
+    .map(|path| promised(of, isa, path).switches_at(switches(of, isa)))
+}
+
+/// What a path of an ISA promises of the instructions that it executes: some of the feature that sets it apart, once its input is
+/// as long as its registers, and none beyond its bundle.
+fn promised(of: q64::Operation, isa: Isa, path: CodePath) -> CodePath {
+    let apart: &[&str] = match isa {
+        Isa::Sse2 => &["sse2"],
+        Isa::Ssse3 => &["ssse3"],
+        Isa::Avx2 => &["avx2"],
+        Isa::Avx512 => &["avx512bw"],
+        Isa::Avx512vbmi => &["avx512vbmi"],
+        Isa::Avx512gfni => &["gfni"],
+        // Scalar code has nothing of its own, and stepping is not to be had where NEON is.
+        _ => &[],
+    };
+    let register = match isa {
+        Isa::Avx2 => 32,
+        Isa::Avx512 | Isa::Avx512vbmi | Isa::Avx512gfni => 64,
+        _ => 16,
+    };
+    // Text is twice as long as the data that fills a register.
+    let block = match of {
+        q64::Operation::Q64Decode => 2 * register,
+        _ => register,
+    };
+    path.executes(apart).only(isa.features()).block(block)
 }
 
 /// The latest answers: as many as a cache of the first level does not hold, and no more than memory bears.

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod list;
+mod receipt;
 mod replay;
 mod report;
 mod session;
@@ -96,6 +97,13 @@ enum Verb {
         #[command(flatten)]
         verify: VerifyArgs,
     },
+    /// Which instructions each path executes, by CPU feature and length class, and whether that is what it promises.
+    Receipt {
+        /// Which paths; all by default.
+        filter: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
+    },
     /// One case again, from its token alone.
     Replay {
         /// What a finding printed.
@@ -154,6 +162,9 @@ struct VerifyArgs {
         env = "PATHPROOF_REQUIRE"
     )]
     require: Vec<String>,
+    /// Exit 4 where a path has no receipt, also where none can be had.
+    #[arg(long, env = "PATHPROOF_REQUIRE_RECEIPTS")]
+    require_receipts: bool,
     /// Also all 2^16 pairs of bytes at every even offset of a block (for texts: of characters, at every offset).
     #[arg(long, env = "PATHPROOF_EXHAUSTIVE")]
     exhaustive: bool,
@@ -290,6 +301,9 @@ fn dispatch(cli: &Cli) -> Result<u8, String> {
         Some(Verb::Verify { verify }) => verify::verify(common, &launch, verify),
         Some(Verb::List { filter }) => list::list(common, &launch, filter.as_deref()),
         Some(Verb::Doctor) => doctor::doctor(common, &launch),
+        Some(Verb::Receipt { filter, limits }) => {
+            receipt::receipt(common, &launch, filter.as_deref(), limits)
+        }
         Some(Verb::Replay {
             token,
             path,

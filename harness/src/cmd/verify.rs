@@ -11,6 +11,7 @@ use super::session::{
 use super::{Common, VerifyArgs, time};
 use crate::ledger::{Ledger, exit, totals};
 use crate::machine;
+use crate::receipt::Taken;
 use crate::verdict::Verdict::{Agrees, Differs};
 use crate::verify::{Event, Job};
 use crate::worker::protocol::Catalog;
@@ -181,7 +182,16 @@ impl Prepared {
         for record in totals(&sums) {
             session.put(record)?;
         }
-        Ok(ledger.verdict(&args.require))
+        // Nothing is stepped that has just crashed or disagreed.
+        let failed = |o, s| ledger.failed(o, s);
+        let taken = take_receipts(common, &self.job, &self.catalog, &failed)?;
+        for taken in taken {
+            ledger
+                .evidence(taken)
+                .into_iter()
+                .try_for_each(|record| session.put(record))?;
+        }
+        Ok(ledger.verdict(&args.require, args.require_receipts))
     }
 
     fn bar(&self, common: &Common) -> ProgressBar {
@@ -201,6 +211,28 @@ impl Prepared {
         );
         bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
+}
+
+/// Takes receipts, with a spinner that counts them on a terminal.
+pub(super) fn take_receipts(
+    common: &Common,
+    job: &Job,
+    catalog: &Catalog,
+    skip: &dyn Fn(usize, usize) -> bool,
+) -> Result<Vec<Taken>, String> {
+    let target = if common.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(
+        ProgressStyle::with_template("stepping {spinner} {pos} calls in {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    let taken = crate::receipt::take(job, catalog, skip, &mut || bar.inc(1));
+    bar.finish_and_clear();
+    taken
 }
 
 /// Where `report` writes its page if nobody says.

@@ -1,5 +1,6 @@
 //! What parent and worker say to each other: frames of a little-endian u32 length and that many bytes of JSON.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -8,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::case::Case;
 use crate::operation::Failure;
 use crate::plan::{Check, Settings};
+use crate::receipt::{Class, Stepped};
 use crate::time::{Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
 /// Grows with every change of the frames; parent and worker must have the same.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// No frame is longer; a length beyond it means that something else is talking.
 const LONGEST: u32 = 256 << 20;
 
@@ -51,6 +53,16 @@ pub(crate) enum Request {
         size: usize,
         pace: Pace,
     },
+    /// Step one call of each subject on an input of a class; answered by `Stepped`.
+    Step {
+        operation: usize,
+        subjects: Vec<usize>,
+        class: Class,
+    },
+    /// What the reference executes on an input of a class; answered by `Profile`.
+    Profile { operation: usize, class: Class },
+    /// Whether instructions can be stepped here, and how fast; answered by `Stepping`.
+    Stepping,
     /// Answered by `Pong`.
     Ping,
     /// Read one byte beyond an input, for `doctor`; answered by nothing but a death.
@@ -89,6 +101,12 @@ pub(crate) enum Reply {
     /// The length of the reference's answer, or its refusal.
     Answer(Result<usize, Failure>),
     Times(Times),
+    /// Subjects with what their calls executed.
+    Stepped(Vec<(usize, Stepped)>),
+    /// Instructions by line and form.
+    Profile(BTreeMap<String, u64>),
+    /// Steps a second, or why there are none.
+    Stepping(Result<f64, String>),
     Pong,
     /// The client's own part (reference, input maker, law) failed, or the request made no sense.
     Broken(String),
@@ -177,7 +195,12 @@ pub(crate) struct SubjectEntry {
     pub(crate) unavailable: Option<String>,
     pub(crate) executes: Vec<String>,
     pub(crate) only: Option<Vec<String>>,
+    /// Whether its answer is to be made in the caller's buffer, without an allocation and without a copy of the whole.
+    pub(crate) zero_copy: bool,
+    pub(crate) block: usize,
     pub(crate) switches_at: Vec<usize>,
+    /// The inputs on which receipts are taken.
+    pub(crate) classes: Vec<Class>,
 }
 
 impl SubjectEntry {

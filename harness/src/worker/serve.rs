@@ -12,9 +12,10 @@ use super::protocol::{
 };
 use crate::case::{Case, Place, Shape, Source, mix};
 use crate::check::{Bench, Prepared, Subject, message};
-use crate::operation::{CodePath, Operation, Params};
+use crate::operation::{Call, CodePath, Operation, Params};
 use crate::page::Page;
 use crate::plan::{Check, Plan, Settings};
+use crate::receipt::{self, classes, stepping};
 use crate::time::time;
 use crate::verdict::{Verdict, compare};
 
@@ -23,7 +24,7 @@ const TOLD: u64 = 3;
 
 impl Catalog {
     pub(crate) fn new(operations: &[Operation], settings: &Settings, data: &[u8]) -> Self {
-        let subject = |subject: Subject<'_>| {
+        let subject = |operation: &Operation, subject: Subject<'_>| {
             let path = subject.path();
             SubjectEntry {
                 isa: path.isa.to_string(),
@@ -35,7 +36,10 @@ impl Catalog {
                     .only
                     .as_ref()
                     .map(|only| only.iter().map(ToString::to_string).collect()),
+                zero_copy: matches!(path.call, Call::Fills(_) | Call::InPlace(_)),
+                block: path.block,
                 switches_at: path.switches_at.clone(),
+                classes: classes(operation, path),
             }
         };
         let entry = |operation: &Operation| OperationEntry {
@@ -55,7 +59,11 @@ impl Catalog {
                 .iter()
                 .map(|(name, _)| name.to_string())
                 .collect(),
-            subjects: operation.subjects().into_iter().map(subject).collect(),
+            subjects: operation
+                .subjects()
+                .into_iter()
+                .map(|of| subject(operation, of))
+                .collect(),
             checks: Plan::new(operation, settings, data).checks(),
         };
         Self {
@@ -123,6 +131,7 @@ pub(crate) fn serve(
         .map(|op| Plan::new(op, &settings, &data))
         .collect();
     let mut bench = Bench::new(page);
+    let mut stepper = None;
     while let Some(request) = receive(&mut from)? {
         let reply = match request {
             Request::Setup(_) => Err("set up twice".into()),
@@ -158,6 +167,24 @@ pub(crate) fn serve(
                 page,
             )
             .map(Reply::Times),
+            Request::Step {
+                operation,
+                subjects,
+                class,
+            } => receipt::step(
+                &mut stepper,
+                &operations[operation],
+                &subjects,
+                &class,
+                &mut bench,
+                page,
+            )
+            .map(Reply::Stepped),
+            Request::Profile { operation, class } => {
+                receipt::of_reference(&mut stepper, &operations[operation], &class, page)
+                    .map(Reply::Profile)
+            }
+            Request::Stepping => Ok(Reply::Stepping(stepping())),
             Request::Ping => Ok(Reply::Pong),
             Request::Overread => overread(page),
             Request::Describe {

@@ -1,0 +1,825 @@
+//! Receipts: what one call of a path executed, for each class of lengths, and whether that is what the path promises.
+//!
+//! A worker steps the calls (`step`), a parent asks for them (`take`) and judges (`judge`). A receipt speaks for the lengths
+//! stepped and for no other.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use pathproof_reports::{Finding, Receipt};
+use serde::{Deserialize, Serialize};
+
+use crate::case::{Case, Place, Shape, Source};
+use crate::check::{Bench, Prepared, Subject};
+use crate::operation::{Call, CodePath, Input, Operation};
+use crate::page::Page;
+use crate::params;
+use crate::step::{self, Code, Executed};
+use crate::verdict::Verdict;
+use crate::verify::Job;
+use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request, SubjectEntry};
+use crate::worker::{Host, Stop};
+
+/// The length at which a path is judged by its main loop: a page, and a byte.
+pub(crate) const LONG: usize = 4097;
+/// Inputs longer than this are there for a threshold, and what runs behind it shows soon.
+const VERY_LONG: usize = 64 << 10;
+/// How many instructions of a call on such an input are stepped.
+const FIRST: usize = 4096;
+/// What the inputs of receipts and counts are drawn from: always the same.
+const SEED: u64 = 0x7265_6365;
+
+/// An input that a receipt is taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Class {
+    /// Plain bytes that it is made from.
+    pub(crate) length: usize,
+    /// Whether a byte is spoiled, so that the operation refuses it.
+    pub(crate) damaged: bool,
+}
+
+impl Class {
+    pub(crate) fn of(length: usize) -> Self {
+        Self {
+            length,
+            damaged: false,
+        }
+    }
+
+    /// How many instructions are stepped, at most.
+    fn limit(self) -> usize {
+        if self.length > VERY_LONG {
+            FIRST
+        } else {
+            step::LIMIT
+        }
+    }
+}
+
+/// What a worker says of one stepped call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Stepped {
+    pub(crate) verdict: Verdict,
+    /// Bytes of the input's first part, and of the answer; of a refusal, none.
+    pub(crate) input: usize,
+    pub(crate) answer: Option<usize>,
+    pub(crate) case: Case,
+    /// Nothing where the call did not agree with the reference.
+    pub(crate) executed: Option<Executed>,
+}
+
+// ------------------------------------------------------------------------------------------ the worker
+
+/// The classes of a path: around the block of its main loop and every threshold, and at a length that is mostly main loop.
+pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
+    let params = first_params(operation);
+    // Blocks and thresholds are of the input; classes of the plain bytes, of which the input may need more or fewer.
+    let per_plain = operation.parts_from(&[0; 1024], &params)[0].len().max(1) as f64 / 1024.0;
+    let block = (path.block as f64 / per_plain).ceil() as usize;
+    let mut lengths = vec![
+        0,
+        1,
+        block.saturating_sub(1),
+        block,
+        block + 1,
+        2 * block + 1,
+        LONG,
+    ];
+    for &switch in &path.switches_at {
+        let plain = (switch as f64 / per_plain).ceil() as usize;
+        lengths.extend([plain.saturating_sub(1), plain]);
+    }
+    lengths.sort_unstable();
+    lengths.dedup();
+    let mut classes: Vec<Class> = lengths.into_iter().map(Class::of).collect();
+    if operation.from_bytes.is_some() {
+        classes.push(Class {
+            length: LONG,
+            damaged: true,
+        });
+    }
+    classes
+}
+
+fn first_params(operation: &Operation) -> crate::operation::Params {
+    params::swept(operation).swap_remove(0)
+}
+
+/// The case of a class: always the same bytes, at addresses that are multiples of 64.
+fn case(operation: &Operation, class: Class) -> Case {
+    let (params, length) = (first_params(operation), class.length);
+    let seeded = Source::Seeded {
+        seed: SEED,
+        len: length,
+        shape: Shape::Random,
+    };
+    let source = if class.damaged {
+        let plain = crate::case::generate(SEED, length, Shape::Random);
+        let mut parts = operation.parts_from(&plain, &params);
+        let at = parts[0].len() * 3 / 4;
+        if let Some(byte) = parts[0].get_mut(at) {
+            *byte ^= 0x80;
+        }
+        Source::Verbatim(parts)
+    } else {
+        seeded
+    };
+    Case {
+        operation: operation.name.to_string(),
+        source,
+        params,
+        input: Place::At(0),
+        output: Place::At(0),
+        warm: 0,
+    }
+}
+
+/// Whether instructions can be stepped here: steps a second, or why not.
+pub(crate) fn stepping() -> Result<f64, String> {
+    let start = Instant::now();
+    let steps = step::proven()?;
+    Ok(steps as f64 / start.elapsed().as_secs_f64())
+}
+
+/// What a worker needs to read traces; made at the first.
+fn code(stepper: &mut Option<Code>) -> Result<&mut Code, String> {
+    if stepper.is_none() {
+        step::proven()?;
+        *stepper = Some(Code::of_this_program()?);
+    }
+    stepper.as_mut().ok_or_else(|| "no code to read".into())
+}
+
+/// Steps one call of each subject, after it has agreed with its reference on the very input.
+pub(crate) fn step(
+    stepper: &mut Option<Code>,
+    operation: &Operation,
+    subjects: &[usize],
+    class: &Class,
+    bench: &mut Bench,
+    page: &Page,
+) -> Result<Vec<(usize, Stepped)>, String> {
+    let code = code(stepper)?;
+    page.preparing(0);
+    let case = case(operation, *class);
+    let prepared = Prepared::new(operation, &case)?;
+    let known = operation.subjects();
+    let mut stepped = Vec::new();
+    for &subject in subjects {
+        let entry = known.get(subject).ok_or("no such path")?;
+        let of_peer;
+        let prepared = match entry {
+            Subject::Path(_) => &prepared,
+            Subject::Peer(peer) => {
+                page.preparing(0);
+                of_peer = prepared.for_peer(peer)?;
+                &of_peer
+            }
+        };
+        let verdict = bench.run(entry.path(), subject, prepared);
+        let agrees = verdict == Verdict::Agrees;
+        stepped.push((
+            subject,
+            Stepped {
+                verdict,
+                input: prepared.parts[0].len(),
+                answer: prepared.want.as_ref().ok().map(Vec::len),
+                case: case.clone(),
+                executed: match agrees {
+                    true => Some(step_one(
+                        code,
+                        entry.path(),
+                        subject,
+                        prepared,
+                        class.limit(),
+                        bench,
+                    )?),
+                    false => None,
+                },
+            },
+        ));
+    }
+    Ok(stepped)
+}
+
+fn step_one(
+    code: &mut Code,
+    path: &CodePath,
+    subject: usize,
+    prepared: &Prepared,
+    limit: usize,
+    bench: &mut Bench,
+) -> Result<Executed, String> {
+    bench.load(prepared, 0);
+    let around = trace(&empty(&path.call), subject, prepared, limit, bench)?;
+    let trace = trace(path, subject, prepared, limit, bench)?;
+    Ok(step::read(code, &trace, &around))
+}
+
+/// The steps of one call.
+pub(crate) fn trace(
+    path: &CodePath,
+    subject: usize,
+    prepared: &Prepared,
+    limit: usize,
+    bench: &mut Bench,
+) -> Result<step::Trace, String> {
+    bench.windowed = true;
+    let trace = step::record(limit, &mut || drop(bench.call(path, subject, prepared, 0)));
+    bench.windowed = false;
+    trace
+}
+
+/// A path that does nothing, called as another is: what it executes is the harness' own.
+pub(crate) fn empty(like: &Call) -> CodePath {
+    match like {
+        Call::InPlace(_) => CodePath::in_place("empty", |_, _| Ok(0)),
+        Call::Returns(_) => CodePath::returns("empty", |_| Ok(())),
+        Call::Fills(_) | Call::Absent => CodePath::fills("empty", |_, _| Ok(0)),
+    }
+}
+
+/// The profile of the reference.
+pub(crate) fn of_reference(
+    stepper: &mut Option<Code>,
+    operation: &Operation,
+    class: &Class,
+    page: &Page,
+) -> Result<BTreeMap<String, u64>, String> {
+    let code = code(stepper)?;
+    page.preparing(0);
+    let case = case(operation, *class);
+    let parts = operation.resolve(&case)?;
+    let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let input = Input::new(&slices, &case.params);
+    let mut answer = None;
+    let trace = step::record(class.limit(), &mut || {
+        answer = Some(step::enter(true, || (operation.reference)(&input)))
+    })?;
+    let empty = step::record(class.limit(), &mut || step::enter(true, || {}))?;
+    Ok(step::read(code, &trace, &empty).profile)
+}
+
+// ------------------------------------------------------------------------------------------ the parent
+
+/// What is asked of one operation: a class, and the subjects to be stepped on it.
+struct Question {
+    operation: usize,
+    class: Class,
+    subjects: Vec<usize>,
+}
+
+/// All that was stepped: for each operation and subject, the class and what came of it.
+pub(crate) type Answers = BTreeMap<(usize, usize), Vec<(Class, Result<Stepped, Verdict>)>>;
+
+/// Whether instructions can be stepped in a worker: steps a second, or why not.
+pub(crate) fn available(host: &mut Host) -> Result<f64, String> {
+    match host.ask(&Request::Stepping, &mut |_, _, _| {}) {
+        Ok(Reply::Stepping(rate)) => rate,
+        Ok(other) => Err(format!("a worker replied {other:?} when asked to step")),
+        Err(Stop::Death(death)) => Err(format!("a worker died stepping: {}", death.verdict())),
+        Err(Stop::Broken(why)) => Err(format!("a worker died stepping: {why}")),
+    }
+}
+
+/// Steps the subjects that `wanted` names, each on the classes that it names, in as many workers as the job has.
+///
+/// # Errors
+/// The harness or a client's own part failed; a path that crashes is an answer.
+pub(crate) fn ask(
+    job: &Job,
+    wanted: impl IntoIterator<Item = ((usize, usize), Class)>,
+    told: &mut dyn FnMut(),
+) -> Result<Answers, String> {
+    let mut questions: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
+    for ((operation, subject), class) in wanted {
+        questions
+            .entry((operation, class))
+            .or_default()
+            .push(subject);
+    }
+    let questions = questions
+        .into_iter()
+        .map(|((operation, class), subjects)| Question {
+            operation,
+            class,
+            subjects,
+        });
+    // The longest first, so that no worker is left with one at the end.
+    let mut questions: Vec<Question> = questions.collect();
+    questions.sort_by_key(|question| {
+        std::cmp::Reverse(question.class.length.min(VERY_LONG) * question.subjects.len())
+    });
+    let queue = Mutex::new(VecDeque::from(questions));
+    let mut answers = Answers::new();
+    std::thread::scope(|scope| {
+        let (sender, news) = channel();
+        for _ in 0..job.jobs.max(1) {
+            let sender = sender.clone();
+            let queue = &queue;
+            scope.spawn(move || {
+                let sent = step_all(job, queue, &sender);
+                // A receiver that is gone has an error of its own to tell.
+                sent.unwrap_or_else(|why| drop(sender.send(Err(why))));
+            });
+        }
+        drop(sender);
+        for news in news {
+            let (key, class, answer) = news.inspect_err(|_| {
+                queue
+                    .lock()
+                    .map(|mut queue| queue.clear())
+                    .unwrap_or_default()
+            })?;
+            answers.entry(key).or_default().push((class, answer));
+            told();
+        }
+        Ok::<(), String>(())
+    })?;
+    for answers in answers.values_mut() {
+        answers.sort_by_key(|(class, _)| *class);
+    }
+    Ok(answers)
+}
+
+type News = Result<((usize, usize), Class, Result<Stepped, Verdict>), String>;
+
+fn step_all(
+    job: &Job,
+    queue: &Mutex<VecDeque<Question>>,
+    sender: &std::sync::mpsc::Sender<News>,
+) -> Result<(), String> {
+    let mut host = Host::new(&job.launch, &job.settings)?;
+    while let Some(question) = queue.lock().ok().and_then(|mut queue| queue.pop_front()) {
+        let Question {
+            operation,
+            class,
+            mut subjects,
+        } = question;
+        while !subjects.is_empty() {
+            let request = Request::Step {
+                operation,
+                subjects: subjects.clone(),
+                class,
+            };
+            match host.ask(&request, &mut |_, _, _| {}) {
+                Ok(Reply::Stepped(stepped)) => {
+                    for (subject, stepped) in stepped {
+                        let _ = sender.send(Ok(((operation, subject), class, Ok(stepped))));
+                    }
+                    break;
+                }
+                Ok(other) => return Err(format!("a worker replied {other:?} when asked to step")),
+                // The one that died of it is answered for; the others are asked for again.
+                Err(Stop::Death(death)) => {
+                    let subject = death.at.subject;
+                    subjects.retain(|other| *other != subject);
+                    let _ = sender.send(Ok(((operation, subject), class, Err(death.verdict()))));
+                }
+                Err(Stop::Broken(why)) => return Err(why),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the evidence of a path amounts to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Receipts were taken; the longest in one line.
+    Taken(String),
+    /// Nothing can be stepped here.
+    NotMeasurable(String),
+    /// It could have been stepped, and was not.
+    Owed(String),
+}
+
+/// A path's evidence, its receipts, and what they show that it promised not to do.
+pub(crate) struct Taken {
+    pub(crate) operation: usize,
+    pub(crate) subject: usize,
+    pub(crate) evidence: Evidence,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Takes the receipts of the selected paths that can run here and that `skip` does not name.
+///
+/// # Errors
+/// As `ask`. Where stepping does not work at all, every path gets that as its evidence.
+pub(crate) fn take(
+    job: &Job,
+    catalog: &Catalog,
+    skip: &dyn Fn(usize, usize) -> bool,
+    told: &mut dyn FnMut(),
+) -> Result<Vec<Taken>, String> {
+    let mut host = Host::new(&job.launch, &job.settings)?;
+    let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
+    let mut selected = Vec::new();
+    for (o, operation) in catalog.operations.iter().enumerate() {
+        let subjects = operation.subjects.iter().enumerate();
+        selected.extend(
+            subjects
+                .filter(|(s, entry)| job.selected[o][*s] && runs(entry) && !skip(o, *s))
+                .map(|(s, _)| (o, s)),
+        );
+    }
+    if selected.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Err(why) = available(&mut host) {
+        let none = |(operation, subject)| Taken {
+            operation,
+            subject,
+            evidence: Evidence::NotMeasurable(why.clone()),
+            receipts: Vec::new(),
+            findings: Vec::new(),
+        };
+        return Ok(selected.into_iter().map(none).collect());
+    }
+    let entry = |(o, s): (usize, usize)| &catalog.operations[o].subjects[s];
+    let own = selected
+        .iter()
+        .flat_map(|key| entry(*key).classes.iter().map(move |class| (*key, *class)));
+    // Whose code is whose shows only beside the siblings, whether or not they are asked for.
+    let beside = selected.iter().flat_map(|(o, _)| {
+        let siblings = catalog.operations[*o].subjects.iter().enumerate();
+        siblings
+            .filter(|(s, entry)| runs(entry) && !skip(*o, *s))
+            .map(move |(s, _)| ((*o, s), Class::of(LONG)))
+    });
+    let mut wanted: Vec<_> = own.chain(beside).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let answers = ask(job, wanted, told)?;
+    let mut references: BTreeMap<usize, BTreeMap<String, u64>> = BTreeMap::new();
+    for (operation, _) in &selected {
+        if let std::collections::btree_map::Entry::Vacant(entry) = references.entry(*operation) {
+            let request = Request::Profile {
+                operation: *operation,
+                class: Class::of(LONG),
+            };
+            entry.insert(match host.ask(&request, &mut |_, _, _| {}) {
+                Ok(Reply::Profile(profile)) => profile,
+                Ok(other) => {
+                    return Err(format!(
+                        "a worker replied {other:?} when asked for the reference's code"
+                    ));
+                }
+                Err(Stop::Broken(why)) => return Err(why),
+                Err(Stop::Death(death)) => {
+                    return Err(format!("a worker died in a reference: {}", death.verdict()));
+                }
+            });
+        }
+    }
+    selected
+        .into_iter()
+        .map(|(operation, subject)| {
+            let judge = Judge {
+                job,
+                of: &catalog.operations[operation],
+                operation,
+                subject,
+                answers: &answers,
+                reference: &references[&operation],
+            };
+            judge.judge()
+        })
+        .collect()
+}
+
+/// Holds the receipts of one path against its promises.
+struct Judge<'a> {
+    job: &'a Job,
+    of: &'a OperationEntry,
+    operation: usize,
+    subject: usize,
+    answers: &'a Answers,
+    reference: &'a BTreeMap<String, u64>,
+}
+
+/// A promise that receipts show to be broken.
+struct Broken {
+    kind: &'static str,
+    detail: String,
+    class: Class,
+}
+
+impl Judge<'_> {
+    fn judge(&self) -> Result<Taken, String> {
+        let answers = self
+            .answers
+            .get(&(self.operation, self.subject))
+            .map_or(&[][..], Vec::as_slice);
+        let mut broken: Vec<Broken> = Vec::new();
+        let mut receipts = Vec::new();
+        let mut owed = answers
+            .is_empty()
+            .then(|| "no call of it was stepped".to_string());
+        for (class, answer) in answers {
+            match answer {
+                Err(verdict) => {
+                    broken.push(Broken {
+                        kind: verdict.kind(),
+                        detail: format!("while it was stepped: {verdict}"),
+                        class: *class,
+                    });
+                    owed = Some("a call died while it was stepped".into());
+                }
+                Ok(Stepped {
+                    verdict,
+                    executed: None,
+                    ..
+                }) => {
+                    broken.push(Broken {
+                        kind: verdict.kind(),
+                        detail: format!("when it was to be stepped: {verdict}"),
+                        class: *class,
+                    });
+                    owed =
+                        Some("a call that was to be stepped disagreed with the reference".into());
+                }
+                Ok(
+                    stepped @ Stepped {
+                        executed: Some(executed),
+                        ..
+                    },
+                ) => {
+                    broken.extend(self.broken(*class, stepped, executed));
+                    receipts.push(record(self.of, self.subject, *class, executed));
+                }
+            }
+        }
+        let evidence = match owed {
+            Some(why) => Evidence::Owed(why),
+            None => Evidence::Taken(longest(&receipts).map_or_else(String::new, summary)),
+        };
+        // One finding of a kind says it; the others are of other lengths.
+        let mut findings: Vec<Finding> = Vec::new();
+        let mut told: Vec<&str> = Vec::new();
+        for Broken {
+            kind,
+            detail,
+            class,
+        } in &broken
+        {
+            if told.contains(kind) {
+                continue;
+            }
+            told.push(kind);
+            let lengths = broken
+                .iter()
+                .filter(|other| other.kind == *kind)
+                .map(|other| other.class.length.to_string());
+            let mut lengths: Vec<String> = lengths.collect();
+            lengths.dedup();
+            let also = if lengths.len() > 1 {
+                format!("; at lengths {}", lengths.join(", "))
+            } else {
+                String::new()
+            };
+            findings.push(self.finding(kind, format!("{detail}{also}"), *class)?);
+        }
+        Ok(Taken {
+            operation: self.operation,
+            subject: self.subject,
+            evidence,
+            receipts,
+            findings,
+        })
+    }
+
+    fn entry(&self) -> &SubjectEntry {
+        &self.of.subjects[self.subject]
+    }
+
+    fn finding(&self, kind: &str, detail: String, class: Class) -> Result<Finding, String> {
+        let SubjectEntry { isa, delivery, .. } = self.entry().clone();
+        let case = self
+            .answers
+            .get(&(self.operation, self.subject))
+            .into_iter()
+            .flatten();
+        let case = case
+            .filter(|(of, _)| *of == class)
+            .find_map(|(_, answer)| answer.as_ref().ok());
+        let token = case
+            .map(|stepped| stepped.case.token(&self.job.findings))
+            .transpose();
+        Ok(Finding {
+            operation: self.of.name.clone(),
+            isa,
+            delivery,
+            verdict: kind.into(),
+            detail,
+            dump: None,
+            token: token
+                .map_err(|e| format!("a case cannot be kept: {e}"))?
+                .unwrap_or_default(),
+            command: format!(
+                "{} receipt '{}'",
+                self.job.program,
+                self.of.path_name(self.subject)
+            ),
+        })
+    }
+
+    /// What one receipt shows.
+    fn broken(&self, class: Class, stepped: &Stepped, executed: &Executed) -> Vec<Broken> {
+        let entry = self.entry();
+        let mut broken = Vec::new();
+        let mut add = |kind, detail| {
+            broken.push(Broken {
+                kind,
+                detail,
+                class,
+            })
+        };
+        let taken = stepped.answer.is_some();
+        if taken && stepped.input >= entry.block && !executed.cut_elsewhere {
+            let missing: Vec<&str> = entry
+                .executes
+                .iter()
+                .map(String::as_str)
+                .filter(|f| !executed.needs.contains_key(*f))
+                .collect();
+            if !missing.is_empty() {
+                let detail = format!(
+                    "it promises to execute {}, and a call on {} bytes executes none: {}, in {}",
+                    missing.join(", "),
+                    class.length,
+                    mix(&executed.features),
+                    executed
+                        .functions
+                        .first()
+                        .map_or("no function of its own", String::as_str),
+                );
+                add("promise not kept", detail);
+            }
+        }
+        if let Some(only) = &entry.only {
+            let allowed = step::implied(only.iter().map(String::as_str));
+            for (feature, first) in executed
+                .needs
+                .iter()
+                .filter(|(feature, _)| !allowed.contains(&feature.as_str()))
+            {
+                add(
+                    "forbidden feature",
+                    format!(
+                        "it promises to need no more than {}, and needs {feature}: {first}",
+                        only.join(", ")
+                    ),
+                );
+            }
+        }
+        if class == Class::of(LONG)
+            && let Some((whose, shared, line)) = self.stranger(executed)
+        {
+            add(
+                "another path's code",
+                format!(
+                    "{shared} of the {} instructions that it executes on {LONG} bytes are the code of {whose}, most of them at {line}",
+                    executed.own
+                ),
+            );
+        }
+        if entry.zero_copy && taken {
+            if !executed.allocator.is_empty() {
+                let detail = format!(
+                    "it has a buffer to fill, and a call on {} bytes enters {} ({} allocation(s), {} bytes)",
+                    class.length,
+                    executed.allocator.join(", "),
+                    executed.allocations,
+                    executed.allocated
+                );
+                add("allocates", detail);
+            }
+            let payload = stepped.input.min(stepped.answer.unwrap_or_default()) as u64;
+            if payload >= PAYLOAD && 2 * executed.copied >= payload {
+                add(
+                    "copies",
+                    format!(
+                        "it has a buffer to fill, and a call on {} bytes copies {} of {payload} through memcpy",
+                        class.length, executed.copied
+                    ),
+                );
+            }
+        }
+        for what in &executed.broken {
+            add("calling convention", what.clone());
+        }
+        broken
+    }
+
+    /// Whose code, other than its own, a path executes for the most part: the reference's, or that of a path that promises less.
+    fn stranger(&self, executed: &Executed) -> Option<(String, u64, String)> {
+        if let Some((shared, line)) = shared(executed, self.reference) {
+            return Some(("the reference".into(), shared, line));
+        }
+        let mine = &self.entry().executes;
+        self.of
+            .subjects
+            .iter()
+            .enumerate()
+            .find_map(|(other, entry)| {
+                if entry.peer || mine.iter().all(|feature| entry.executes.contains(feature)) {
+                    return None;
+                }
+                let answers = self.answers.get(&(self.operation, other))?;
+                let (_, answer) = answers
+                    .iter()
+                    .find(|(class, _)| *class == Class::of(LONG))?;
+                let (shared, line) =
+                    shared(executed, &answer.as_ref().ok()?.executed.as_ref()?.profile)?;
+                Some((self.of.path_name(other), shared, line))
+            })
+    }
+}
+
+/// How many of a path's instructions are another's too, and the line with most of them, if they are three quarters of all: the
+/// driver that two kernels share is less, and the same kernel under another name is nearly all.
+fn shared(executed: &Executed, other: &BTreeMap<String, u64>) -> Option<(u64, String)> {
+    let common =
+        |(key, count): (&String, &u64)| (*count.min(other.get(key).unwrap_or(&0)), key.clone());
+    let common: Vec<(u64, String)> = executed.profile.iter().map(common).collect();
+    let sum = common.iter().map(|(count, _)| count).sum::<u64>();
+    let (_, most) = common.into_iter().max()?;
+    let (line, _form) = most.rsplit_once(' ')?;
+    (executed.own > 0 && 4 * sum >= 3 * executed.own).then(|| (sum, line.to_string()))
+}
+
+/// From how many bytes on a copy of half of them is more than a tail.
+const PAYLOAD: u64 = 256;
+
+/// The receipt as it is recorded.
+pub(crate) fn record(
+    of: &OperationEntry,
+    subject: usize,
+    class: Class,
+    executed: &Executed,
+) -> Receipt {
+    let SubjectEntry {
+        isa,
+        delivery,
+        peer,
+        ..
+    } = of.subjects[subject].clone();
+    let executed = executed.clone();
+    Receipt {
+        operation: of.name.clone(),
+        isa,
+        delivery,
+        peer,
+        length: class.length as u64,
+        refused: class.damaged,
+        cut: executed.cut,
+        own: executed.own,
+        features: executed.features,
+        mnemonics: executed.mnemonics,
+        elsewhere: executed.elsewhere.values().sum(),
+        elsewhere_features: executed.elsewhere,
+        repeats: executed.repeats,
+        hot_loop: executed.hot_loop,
+        functions: executed.functions,
+        allocations: executed.allocations,
+        allocated: executed.allocated,
+        copied: executed.copied,
+    }
+}
+
+/// The receipt that says most of a path: the longest that is whole.
+fn longest(receipts: &[Receipt]) -> Option<&Receipt> {
+    let of = |refused: bool| receipts.iter().filter(move |r| r.refused == refused);
+    of(false).max_by_key(|receipt| (!receipt.cut, receipt.length))
+}
+
+/// A receipt in one line: `at 4097 B: avx2 1024, avx 640, x86-64 203`.
+fn summary(receipt: &Receipt) -> String {
+    let mut line = format!("at {} B: {}", receipt.length, mix(&receipt.features));
+    if receipt.allocations > 0 {
+        line += &format!(
+            "; {} allocation(s), {} B",
+            receipt.allocations, receipt.allocated
+        );
+    }
+    line
+}
+
+/// Counts by feature, the rarest feature first.
+fn mix(features: &BTreeMap<String, u64>) -> String {
+    let mut parts: Vec<(&String, &u64)> = features.iter().collect();
+    parts.sort_by_key(|(feature, _)| std::cmp::Reverse(step::rank(feature)));
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(feature, count)| format!("{feature} {count}"))
+        .collect();
+    if parts.is_empty() {
+        "no instruction of its own".into()
+    } else {
+        parts.join(", ")
+    }
+}

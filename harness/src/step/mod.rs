@@ -1,0 +1,457 @@
+//! What one call executed, instruction by instruction: taken by the trap flag, attributed by address.
+//!
+//! ```text
+//! trap        the CPU stops after every instruction of a window; the steps
+//! code        whose code an address is, which function, which instruction, what CPU it needs
+//! convention  what each call had to keep, and did not
+//! ```
+
+mod code;
+mod convention;
+mod trap;
+
+use std::collections::{BTreeMap, HashMap};
+
+use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use code::{BASELINE, Code, Function, Owner, features, implied, rank};
+pub(crate) use trap::{LIMIT, proven};
+
+use code::by;
+use trap::Step;
+
+/// Runs `call` in the window, where instructions are counted, or just so.
+pub(crate) fn enter<R>(windowed: bool, call: impl FnOnce() -> R) -> R {
+    through(windowed, trap::pathproof_window, call)
+}
+
+/// Runs `call` outside of the window that the caller is in, so that it is not counted.
+pub(crate) fn leave<R>(windowed: bool, call: impl FnOnce() -> R) -> R {
+    through(windowed, trap::pathproof_pause, call)
+}
+
+#[inline(always)]
+fn through<R>(windowed: bool, door: fn(&mut dyn FnMut()), call: impl FnOnce() -> R) -> R {
+    if !windowed {
+        return call();
+    }
+    let (mut call, mut got) = (Some(call), None);
+    door(&mut || got = call.take().map(|call| call()));
+    got.expect("a door calls once")
+}
+
+/// The steps of the windows that were entered during a call.
+pub(crate) struct Trace {
+    steps: Vec<Step>,
+    /// Whether they are all.
+    whole: bool,
+}
+
+/// Takes the steps of the windows that `call` enters.
+///
+/// # Errors
+/// Instructions cannot be stepped on this system, or `call` panicked outside of a path.
+pub(crate) fn record(limit: usize, call: &mut dyn FnMut()) -> Result<Trace, String> {
+    let mut steps = Vec::new();
+    let whole = trap::record(&mut steps, limit, call)?;
+    steps.shrink_to_fit();
+    Ok(Trace { steps, whole })
+}
+
+/// The bytes at an address that the CPU has just executed from, at most 15, up to the end of the page or over it.
+fn bytes_at(address: u64, over: bool) -> &'static [u8] {
+    const PAGE: u64 = 4096;
+    let len = if over {
+        15
+    } else {
+        (PAGE - address % PAGE).min(15)
+    };
+    trap::executable(address, len as usize)
+}
+
+/// The instructions of this process, decoded once each.
+#[derive(Default)]
+struct Decoded(HashMap<u64, Instruction>);
+
+impl Decoded {
+    fn at(&mut self, address: u64) -> Instruction {
+        *self
+            .0
+            .entry(address)
+            .or_insert_with(|| code::decode(address))
+    }
+}
+
+/// Executed instructions by address, a repeated one counted once.
+#[derive(Default)]
+struct Counts {
+    of: BTreeMap<u64, u64>,
+    repeats: BTreeMap<u64, u64>,
+}
+
+impl Counts {
+    fn take_off(&mut self, overhead: &Counts) {
+        for (counted, around) in [
+            (&mut self.of, &overhead.of),
+            (&mut self.repeats, &overhead.repeats),
+        ] {
+            for (at, count) in around {
+                if let Some(counted) = counted.get_mut(at) {
+                    *counted = counted.saturating_sub(*count);
+                }
+            }
+            counted.retain(|_, count| *count > 0);
+        }
+    }
+}
+
+impl Trace {
+    fn counts(&self, decoded: &mut Decoded) -> Counts {
+        let mut counts = Counts::default();
+        let mut before = 0;
+        for step in &self.steps {
+            let repeated = step.at == before && {
+                let instruction = decoded.at(step.at);
+                instruction.has_rep_prefix() || instruction.has_repne_prefix()
+            };
+            let of = if repeated {
+                &mut counts.repeats
+            } else {
+                &mut counts.of
+            };
+            *of.entry(step.at).or_default() += 1;
+            before = step.at;
+        }
+        counts
+    }
+
+    /// The addresses of this program's own code that were executed.
+    pub(crate) fn addresses(&self, code: &Code) -> Vec<u64> {
+        let mut all: Vec<u64> = self
+            .steps
+            .iter()
+            .map(|step| step.at)
+            .filter(|at| code.owner(*at) == Owner::Own)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Every byte of this program's constants that an instruction in `sites` read, with the instruction.
+    pub(crate) fn constants(&self, code: &Code, sites: &dyn Fn(u64) -> bool) -> BTreeMap<u64, u64> {
+        let (mut decoded, mut read) = (Decoded::default(), BTreeMap::new());
+        for step in self.steps.iter().filter(|step| sites(step.at)) {
+            let instruction = decoded.at(step.at);
+            let reads = !matches!(
+                instruction.flow_control(),
+                FlowControl::IndirectCall | FlowControl::IndirectBranch
+            ) && instruction.mnemonic() != Mnemonic::Lea;
+            let Some(operand) =
+                (0..instruction.op_count()).find(|op| instruction.op_kind(*op) == OpKind::Memory)
+            else {
+                continue;
+            };
+            let address =
+                instruction.virtual_address(operand, 0, |register, _, _| step.register(register));
+            if let (true, Some(address)) = (reads, address) {
+                for byte in address..address.saturating_add(instruction.memory_size().size() as u64)
+                {
+                    if code.is_constant(byte) {
+                        read.entry(byte).or_insert(step.at);
+                    }
+                }
+            }
+        }
+        read
+    }
+}
+
+impl Step {
+    fn register(&self, register: Register) -> Option<u64> {
+        match register {
+            // The bases of segments that are flat; fs and gs are a thread's own and hold no constant.
+            Register::CS | Register::DS | Register::ES | Register::SS => Some(0),
+            register if register.is_gpr64() => Some(self.registers[register.number()]),
+            register if register.is_gpr32() => {
+                Some(self.registers[register.number()] & 0xffff_ffff)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What one call of a path executed, without what the harness executes around it. It can travel.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Executed {
+    /// Whether the steps ended before the call did; and whether that was in a library, so that they say little of the path.
+    pub(crate) cut: bool,
+    pub(crate) cut_elsewhere: bool,
+    /// The program's own instructions; the same by the rarest CPU feature of each, and by mnemonic.
+    pub(crate) own: u64,
+    pub(crate) features: BTreeMap<String, u64>,
+    pub(crate) mnemonics: BTreeMap<String, u64>,
+    /// For every CPU feature, the first instruction that needs it.
+    pub(crate) needs: BTreeMap<String, String>,
+    /// Instructions of libraries, by CPU feature.
+    pub(crate) elsewhere: BTreeMap<String, u64>,
+    /// How often instructions with a `rep` prefix repeated themselves.
+    pub(crate) repeats: u64,
+    /// Mnemonics of the loop in which most instructions were executed.
+    pub(crate) hot_loop: Vec<String>,
+    /// Functions of the program, the one with the most instructions first.
+    pub(crate) functions: Vec<String>,
+    /// The program's own instructions by source line and form.
+    pub(crate) profile: BTreeMap<String, u64>,
+    pub(crate) allocations: u64,
+    pub(crate) allocated: u64,
+    /// The allocator's functions that were entered, freeing included.
+    pub(crate) allocator: Vec<String>,
+    /// Bytes that memcpy and memmove were asked to move.
+    pub(crate) copied: u64,
+    /// What calls had to keep and did not.
+    pub(crate) broken: Vec<String>,
+}
+
+/// Reads a trace: everything that it says beyond the trace of an empty path.
+pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace) -> Executed {
+    let mut decoded = Decoded::default();
+    let mut counts = trace.counts(&mut decoded);
+    counts.take_off(&empty.counts(&mut decoded));
+    let (own, elsewhere): (Vec<_>, Vec<_>) = counts
+        .of
+        .iter()
+        .map(|(at, count)| (*at, *count))
+        .partition(|(at, _)| code.owner(*at) == Owner::Own);
+    let rarest = |instruction: &Instruction| {
+        features(instruction)
+            .last()
+            .map_or(BASELINE, |f| *f)
+            .to_string()
+    };
+    let functions = by(own
+        .iter()
+        .filter_map(|(at, count)| Some((code.function(*at)?, *count))));
+    let mut functions: Vec<(Function, u64)> = functions.into_iter().collect();
+    functions.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut executed = Executed {
+        cut: !trace.whole,
+        cut_elsewhere: !trace.whole
+            && trace
+                .steps
+                .last()
+                .is_some_and(|step| code.owner(step.at) == Owner::Elsewhere),
+        own: own.iter().map(|(_, count)| count).sum(),
+        features: by(own
+            .iter()
+            .map(|(at, count)| (rarest(&decoded.at(*at)), *count))),
+        mnemonics: by(own
+            .iter()
+            .map(|(at, count)| (mnemonic(&decoded.at(*at)), *count))),
+        elsewhere: by(elsewhere
+            .iter()
+            .map(|(at, count)| (rarest(&decoded.at(*at)), *count))),
+        repeats: counts.repeats.values().sum(),
+        hot_loop: hot_loop(&own, trace, code, &mut decoded),
+        functions: functions
+            .into_iter()
+            .map(|(function, _)| function.name)
+            .collect(),
+        profile: profile(code, &own, &mut decoded),
+        broken: convention::broken(trace, code, &mut decoded),
+        ..Executed::default()
+    };
+    for (at, _) in &own {
+        let instruction = decoded.at(*at);
+        for feature in features(&instruction) {
+            executed
+                .needs
+                .entry(feature.into())
+                .or_insert_with(|| code.shown(&instruction));
+        }
+    }
+    of_libc(trace, empty, &mut executed);
+    executed
+}
+
+/// The mnemonic as assemblers write it.
+fn mnemonic(instruction: &Instruction) -> String {
+    format!("{:?}", instruction.mnemonic()).to_lowercase()
+}
+
+/// Enters the calls of libc's allocator and of its copying.
+fn of_libc(trace: &Trace, empty: &Trace, executed: &mut Executed) {
+    use trap::Libc;
+    let known = trap::libc();
+    let calls = |trace: &Trace| -> Vec<(&'static str, Libc, u64)> {
+        let mut calls = Vec::new();
+        for step in &trace.steps {
+            for (name, address, what) in &known {
+                if step.at == *address {
+                    calls.push((*name, *what, what.bytes(&step.registers)));
+                    // memcpy and memmove may be one function.
+                    break;
+                }
+            }
+        }
+        calls
+    };
+    let mut of_empty = calls(empty);
+    for call @ (name, what, bytes) in calls(trace) {
+        if let Some(same) = of_empty.iter().position(|known| *known == call) {
+            of_empty.swap_remove(same);
+            continue;
+        }
+        match what {
+            Libc::Copies => executed.copied += bytes,
+            Libc::Allocates
+            | Libc::AllocatesArray
+            | Libc::Reallocates
+            | Libc::AllocatesAligned
+            | Libc::AllocatesInto => {
+                executed.allocations += 1;
+                executed.allocated += bytes;
+                executed.allocator.push(name.into());
+            }
+            Libc::Frees => executed.allocator.push(name.into()),
+        }
+    }
+    executed.allocator.sort_unstable();
+    executed.allocator.dedup();
+}
+
+/// The program's own instructions by the client's line and the form of the instruction: what two paths that run the same code
+/// have in common, inlined or not, and what two instances of one generic kernel have not, for their registers differ.
+fn profile(code: &mut Code, own: &[(u64, u64)], decoded: &mut Decoded) -> BTreeMap<String, u64> {
+    by(own.iter().map(|(at, count)| {
+        (
+            format!("{} {:?}", code.line(*at), decoded.at(*at).code()),
+            *count,
+        )
+    }))
+}
+
+/// The loop in which most instructions were executed: from the target of a jump back to the jump.
+fn hot_loop(own: &[(u64, u64)], trace: &Trace, code: &Code, decoded: &mut Decoded) -> Vec<String> {
+    let mut jumps: BTreeMap<Range64, u64> = BTreeMap::new();
+    for pair in trace.steps.windows(2) {
+        let (from, to) = (pair[0].at, pair[1].at);
+        let back = to < from && code.owner(from) == Owner::Own && code.owner(to) == Owner::Own;
+        if back
+            && matches!(
+                decoded.at(from).flow_control(),
+                FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
+            )
+        {
+            *jumps.entry((to, from)).or_default() += 1;
+        }
+    }
+    let body = |(to, from): Range64| own.iter().filter(move |(at, _)| (to..=from).contains(at));
+    let hottest = jumps
+        .iter()
+        .max_by_key(|(range, turns)| **turns * body(**range).count() as u64);
+    let Some((range, _)) = hottest else {
+        return Vec::new();
+    };
+    body(*range)
+        .map(|(at, _)| mnemonic(&decoded.at(*at)))
+        .collect()
+}
+
+/// The target of a jump back, and the jump.
+type Range64 = (u64, u64);
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    fn nothing() {}
+
+    fn trace(call: impl Fn()) -> Trace {
+        record(LIMIT, &mut || enter(true, &call)).unwrap()
+    }
+
+    #[test]
+    fn stepping_is_exact_and_repeats_itself() {
+        proven().unwrap();
+        let mut code = Code::of_this_program().unwrap();
+        let empty = trace(|| {});
+        let counts: Vec<u64> = (0..3)
+            .map(|_| {
+                let data = std::hint::black_box([3u8; 100]);
+                let sum = std::cell::Cell::new(0u64);
+                let trace = trace(|| sum.set(data.iter().map(|b| u64::from(*b)).sum()));
+                assert_eq!(sum.get(), 300);
+                read(&mut code, &trace, &empty).own
+            })
+            .collect();
+        assert!(
+            counts[0] > 5 && counts.iter().all(|count| *count == counts[0]),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn allocations_and_copies_are_seen_with_their_sizes() {
+        let mut code = Code::of_this_program().unwrap();
+        let empty = trace(nothing);
+        let bytes = std::hint::black_box(vec![1u8; 1000]);
+        let executed = read(
+            &mut code,
+            &trace(|| drop(std::hint::black_box(bytes.clone()))),
+            &empty,
+        );
+        assert_eq!(
+            (executed.allocations, executed.allocated, executed.copied),
+            (1, 1000, 1000)
+        );
+        assert!(
+            executed.allocator.iter().any(|name| name == "free"),
+            "{:?}",
+            executed.allocator
+        );
+        assert!(executed.elsewhere.values().sum::<u64>() > 0);
+        let nothing = read(&mut code, &trace(nothing), &empty);
+        assert_eq!((nothing.own, nothing.allocations), (0, 0));
+    }
+
+    #[test]
+    fn a_pause_is_not_counted() {
+        let mut code = Code::of_this_program().unwrap();
+        let empty = trace(|| leave(true, || {}));
+        let paused = trace(|| leave(true, || drop(std::hint::black_box(vec![1u8; 64]))));
+        assert_eq!(read(&mut code, &paused, &empty).allocations, 0);
+    }
+
+    #[test]
+    fn a_call_that_unwinds_leaves_the_window() {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let trace = record(LIMIT, &mut || {
+            let _ = std::panic::catch_unwind(|| enter(true, || panic!("out")));
+        });
+        std::panic::set_hook(hook);
+        // What follows is not stepped: the loop would be more than all that may be noted.
+        let steps = trace.unwrap().steps.len();
+        assert!(steps > 0 && steps <= LIMIT);
+        assert!(
+            !record(LIMIT, &mut || {})
+                .unwrap()
+                .steps
+                .iter()
+                .any(|step| step.at != 0)
+        );
+    }
+
+    #[test]
+    fn what_is_longer_than_the_limit_is_cut_and_runs_to_its_end() {
+        let turns = std::cell::Cell::new(0);
+        let trace =
+            trace(|| (0..LIMIT).for_each(|_| turns.set(std::hint::black_box(turns.get() + 1))));
+        assert_eq!(
+            (trace.whole, trace.steps.len(), turns.get()),
+            (false, LIMIT, LIMIT)
+        );
+    }
+}

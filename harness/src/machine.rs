@@ -6,7 +6,7 @@ use pathproof_reports::{Figure, Machine, SCHEMA};
 
 use crate::case::crc32;
 use crate::verdict::Verdict;
-use crate::worker::{Host, missing};
+use crate::worker::{Host, libc, missing};
 
 /// CPU features that SIMD kernels of codecs ask for, detected by std; the fingerprint names those that are there.
 macro_rules! detected {
@@ -85,7 +85,7 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         hypervisor: guest
             .then(|| file("/sys/class/dmi/id/sys_vendor").unwrap_or_else(|| "a hypervisor".into())),
-        libc: None,
+        libc: libc(),
         rustc: option_env!("PATHPROOF_RUSTC").map(Into::into),
         program: format!("{program} (pathproof {})", env!("CARGO_PKG_VERSION")),
         arch,

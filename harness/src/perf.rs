@@ -71,7 +71,7 @@ fn per_round(mut count: impl FnMut(u64) -> Result<u64, String>) -> Result<f64, S
     }
 }
 
-/// The cases that the crate `perf-event` is a dependency for.
+/// Here and below: where Cargo.toml has the crate `perf-event`.
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
@@ -117,7 +117,10 @@ fn counted(event: Event, _: impl FnOnce()) -> Result<u64, String> {
 }
 
 /// What the kernel's no means, by the manual page perf_event_open(2).
-#[cfg(target_os = "linux")]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 fn refusal(error: &std::io::Error, paranoid: Option<&str>) -> String {
     use nix::errno::Errno;
 
@@ -197,7 +200,10 @@ mod tests {
         assert_eq!(per_round(|_| Err("no".into())), Err("no".into()));
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     #[test]
     fn a_refusal_names_its_errno_and_what_that_means() {
         use nix::errno::Errno;

@@ -33,6 +33,8 @@ mod operation;
 mod page;
 mod params;
 #[cfg(feature = "cli")]
+mod perf;
+#[cfg(feature = "cli")]
 mod plan;
 #[cfg(feature = "cli")]
 mod receipt;

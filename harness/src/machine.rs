@@ -1,12 +1,14 @@
-//! What this machine is, and what it can prove. With `worker/system.rs`, the only file with code for one system only.
+//! What this machine is, and what it can prove and measure. What it asks of one system only is here, in `perf.rs` and in
+//! `worker/system.rs`.
 
 use std::time::{Duration, Instant};
 
 use pathproof_reports::{Figure, Machine, SCHEMA};
 
 use crate::case::crc32;
+use crate::perf;
 use crate::verdict::Verdict;
-use crate::worker::{Host, missing};
+use crate::worker::{Host, libc, missing};
 
 /// CPU features that SIMD kernels of codecs ask for, detected by std; the fingerprint names those that are there.
 macro_rules! detected {
@@ -35,10 +37,14 @@ fn detected() -> impl IntoIterator<Item = (&'static str, bool)> {
 /// The value of a line `key : value` of /proc/cpuinfo, on systems that have it.
 fn cpuinfo(key: &str) -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.split_once(':').filter(|(name, _)| name.trim() == key))?;
-    Some(line.1.trim().to_string())
+    value(&text, key).map(Into::into)
+}
+
+fn value<'a>(cpuinfo: &'a str, key: &str) -> Option<&'a str> {
+    let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    lines
+        .find(|(name, _)| name.trim() == key)
+        .map(|(_, value)| value.trim())
 }
 
 fn file(path: &str) -> Option<String> {
@@ -85,7 +91,7 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         hypervisor: guest
             .then(|| file("/sys/class/dmi/id/sys_vendor").unwrap_or_else(|| "a hypervisor".into())),
-        libc: None,
+        libc: libc(),
         rustc: option_env!("PATHPROOF_RUSTC").map(Into::into),
         program: format!("{program} (pathproof {})", env!("CARGO_PKG_VERSION")),
         arch,
@@ -96,9 +102,12 @@ pub(crate) fn fingerprint(program: &str) -> Machine {
     }
 }
 
-/// What this machine can prove, each as a number or as the reason why there is none.
+/// What this machine can prove and measure, each as a number or as the reason why there is none. The unit says what the number is
+/// good for.
 pub(crate) fn doctor(host: &mut Host) -> Vec<Figure> {
-    let mut figures = Vec::new();
+    let hidden = hidden_features();
+    let lesser = hidden.value.is_some_and(|count| count > 0.0);
+    let mut figures = vec![hidden];
     let mut add = |quantity: &str, got: Result<f64, String>, unit: &str| {
         figures.push(Figure::new(quantity, got, unit));
     };
@@ -107,40 +116,118 @@ pub(crate) fn doctor(host: &mut Host) -> Vec<Figure> {
         std::thread::available_parallelism()
             .map(|n| n.get() as f64)
             .map_err(|e| e.to_string()),
-        "cores",
+        "cores; `verify` keeps a worker busy on each",
     );
     add(
         "load",
         load().ok_or_else(|| "this system has no /proc/loadavg".into()),
-        "runnable tasks, mean of a minute",
+        "runnable tasks, mean of a minute; `time` wants next to none",
     );
     add(
         "steal",
         steal().ok_or_else(|| "this system has no /proc/stat".into()),
-        "% of the time since boot, taken by other guests",
+        "% of the time since boot, taken by other guests; `time` wants next to none",
     );
     add(
         "timer",
         Ok(timer().as_secs_f64() * 1e9),
-        "ns, the least step of the clock",
+        "ns, the least step of the clock; `time` reads it around batches of 5 µs and more",
     );
-    add("emulation", emulation(), "emulators noticed");
+    add(
+        "emulation",
+        emulation(lesser),
+        "emulators noticed; under one, `time` says nothing",
+    );
+    add(
+        "breakpoints",
+        perf::breakpoint(),
+        &format!(
+            "of {} calls seen by a hardware breakpoint, which shows that a function ran; no verb needs one",
+            perf::CALLS
+        ),
+    );
+    add(
+        "hardware counters",
+        perf::instructions(),
+        "instructions a round of a loop, by the CPU's own count; no verb needs it",
+    );
+    add(
+        "stepping",
+        crate::receipt::available(host),
+        "instructions a second; `receipt`, `count` and `mutate` need it",
+    );
     add(
         "guard pages",
         guarded(host),
-        "planted over-read(s) of 1 byte, stopped and named",
+        "planted over-read(s) of 1 byte, stopped and named; without, no verdict is worth anything",
     );
     add(
         "crash isolation",
         missing().map_or(Ok(1.0), |why| Err(why.into())),
-        "= a crash, a hang or a chatty subject ends only its worker",
+        "= a crash, a hang or a chatty subject ends only its worker, and the verb goes on",
     );
     add(
         "worker",
         round_trip(host),
-        "µs a round trip to a living worker",
+        "µs a round trip to a living worker, in which every verb calls its paths",
     );
     figures
+}
+
+/// The features that the kernel sees in this CPU and this program does not, since valgrind and emulators show it a lesser one.
+fn hidden_features() -> Figure {
+    let hidden = file("/proc/cpuinfo")
+        .ok_or_else(|| "this system has no /proc/cpuinfo".into())
+        .and_then(|cpuinfo| hidden(&cpuinfo, detected()));
+    let names = hidden.as_ref().map(|names| names.join(" "));
+    let names = names.unwrap_or_default();
+    let unit = "CPU features that the kernel lists and this program is not shown";
+    let mut figure = Figure::new(
+        "hidden features",
+        hidden.map(|names| names.len() as f64),
+        unit,
+    );
+    if !names.is_empty() {
+        figure.reason = Some(format!(
+            "{names}; kept back by valgrind, rr or an emulator: paths that need them are unavailable in every process under it"
+        ));
+    }
+    figure
+}
+
+fn hidden(
+    cpuinfo: &str,
+    detected: impl IntoIterator<Item = (&'static str, bool)>,
+) -> Result<Vec<&'static str>, String> {
+    let key = match std::env::consts::ARCH {
+        "x86" | "x86_64" => "flags",
+        "aarch64" => "Features",
+        other => return Err(format!("no features of {other} are looked for")),
+    };
+    let listed = value(cpuinfo, key)
+        .ok_or_else(|| format!("/proc/cpuinfo has no line `{key}`: it is that of another CPU"))?;
+    let listed: Vec<String> = listed.split_whitespace().map(plain).collect();
+    let hidden = detected
+        .into_iter()
+        .filter(|(feature, has)| !has && listed.contains(&plain(kernel_name(feature))));
+    Ok(hidden.map(|(feature, _)| feature).collect())
+}
+
+/// What /proc/cpuinfo calls a feature of std's.
+fn kernel_name(feature: &str) -> &str {
+    match feature {
+        "sse3" => "pni",
+        "lzcnt" => "abm",
+        "neon" => "asimd",
+        "crc" => "crc32",
+        "dotprod" => "asimddp",
+        same => same,
+    }
+}
+
+/// `sse4.1` and `sse4_1`, `avx512vbmi2` and `avx512_vbmi2` are the same.
+fn plain(feature: &str) -> String {
+    feature.replace(['_', '.'], "")
 }
 
 fn load() -> Option<f64> {
@@ -173,13 +260,12 @@ fn timer() -> Duration {
     (0..100).map(|_| step()).min().unwrap_or_default()
 }
 
-/// Emulators hide CPU features or swallow signals, so their presence is said.
-fn emulation() -> Result<f64, String> {
+/// Emulators hide CPU features or swallow signals, so their presence is said. They are known by their name, or by a CPU that is
+/// not the kernel's.
+fn emulation(lesser: bool) -> Result<f64, String> {
     let maps = file("/proc/self/maps").unwrap_or_default();
     if maps.contains("valgrind") || maps.contains("vgpreload") {
-        return Err(
-            "valgrind is at work: it hides AVX-512, so those paths are unavailable here".into(),
-        );
+        return Err("valgrind is at work: no time means anything under it".into());
     }
     if cpuinfo("model name").is_some_and(|cpu| cpu.contains("QEMU")) {
         return Err(
@@ -191,6 +277,11 @@ fn emulation() -> Result<f64, String> {
             "an x86 CPU emulates this {} one; no time means anything here",
             std::env::consts::ARCH
         ));
+    }
+    if lesser {
+        return Err(
+            "this program is shown a lesser CPU than the kernel's, as by qemu-x86_64; no time means anything under it".into(),
+        );
     }
     Ok(0.0)
 }
@@ -221,5 +312,41 @@ mod tests {
         assert!(is_foreign("aarch64", Some("fpu sse2 hypervisor")));
         assert!(!is_foreign("x86_64", Some("fpu sse2 hypervisor")));
         assert!(!is_foreign("aarch64", None));
+    }
+
+    #[test]
+    fn an_emulator_is_known_by_a_cpu_that_is_not_the_kernels() {
+        assert!(emulation(true).is_err());
+    }
+
+    /// Every feature, by Linux's name: arch/x86/include/asm/cpufeatures.h, arch/arm64/kernel/cpuinfo.c.
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    const CPUINFO: &str = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse sse2 pni pclmulqdq ssse3 fma sse4_1 \
+        sse4_2 popcnt aes avx abm bmi1 avx2 bmi2 avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512_vbmi2 \
+        gfni vaes vpclmulqdq avx512_vnni avx512_bitalg avx512_vpopcntdq\nbugs\t\t: spectre_v1\n\nprocessor\t: 1\n";
+    #[cfg(target_arch = "aarch64")]
+    const CPUINFO: &str =
+        "processor\t: 0\nFeatures\t: fp asimd aes sha1 sha2 crc32 asimddp sve sve2\n";
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"))]
+    #[test]
+    fn a_feature_that_the_kernel_lists_and_detection_has_not_is_hidden() {
+        let all: Vec<_> = detected().into_iter().map(|(name, _)| name).collect();
+        let shown = |but: &[&str]| -> Vec<_> {
+            all.iter()
+                .map(|name| (*name, !but.contains(name)))
+                .collect()
+        };
+        assert_eq!(hidden(CPUINFO, shown(&[])), Ok(vec![]));
+        for name in &all {
+            assert_eq!(hidden(CPUINFO, shown(&[name])), Ok(vec![*name]));
+        }
+        assert_eq!(hidden(CPUINFO, shown(&all)), Ok(all.clone()));
+        // What the kernel does not list either, nobody hides.
+        let listed = |flags: &str| format!("flags\t: {flags}\nFeatures\t: {flags}\n");
+        assert_eq!(hidden(&listed("fpu"), shown(&all)), Ok(vec![]));
+        assert_eq!(hidden(&listed(""), shown(&all)), Ok(vec![]));
+        let foreign = hidden("processor\t: 0\nisa\t: rv64\n", shown(&all));
+        assert!(foreign.is_err_and(|why| why.contains("another CPU")));
     }
 }

@@ -23,7 +23,7 @@ use crate::page::{Page, Phase, Snapshot};
 use crate::plan::Settings;
 use crate::verdict::{Stray, Verdict};
 
-pub(crate) use system::{missing, note_faults};
+pub(crate) use system::{libc, missing, note_faults};
 
 /// The hidden first argument that makes this program a worker.
 const WORKER: &str = "worker";

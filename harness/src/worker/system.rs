@@ -1,4 +1,5 @@
-//! What a worker asks of its operating system. With `machine.rs`, the only file with code for one system only.
+//! What a worker asks of its operating system, and what only unsafe code can. Code for one system only is here, in `machine.rs` and
+//! in `perf.rs`.
 #![allow(unsafe_code)]
 
 use std::io::{Read, Write};
@@ -107,5 +108,20 @@ pub(crate) fn missing() -> Option<&'static str> {
         Some(
             "a fault's address is not known here, and a subject that prints on stdout disturbs its worker",
         )
+    }
+}
+
+/// The C library of this process, as far as it can tell: `glibc 2.36`, or `musl`, which says its version to nobody.
+pub(crate) fn libc() -> Option<String> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // Not what `getconf` or `ldd` say, which is of theirs: another one for a program behind qemu-aarch64 -L.
+        // SAFETY: takes nothing, and returns a string that is part of the library, so it ends with a zero and nobody changes it.
+        let version = unsafe { std::ffi::CStr::from_ptr(nix::libc::gnu_get_libc_version()) };
+        Some(format!("glibc {}", version.to_string_lossy()))
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    {
+        cfg!(target_env = "musl").then(|| "musl".into())
     }
 }

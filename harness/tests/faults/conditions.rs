@@ -8,6 +8,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+#[cfg(target_os = "linux")]
+use pathproof_reports::Report;
 use pathproof_reports::State;
 
 use crate::run::{Ran, command, program, scratch, shell, utf8, zoo, zoo_as};
@@ -584,5 +586,141 @@ fn a_killed_run_leaves_its_records_and_no_worker() {
     assert!(
         row.is_some_and(|row| row.contains("NOT EXECUTED")),
         "{ran:#?}"
+    );
+}
+
+// --- machines: what `doctor` says of this one, and of the lesser ones that valgrind and QEMU show a program
+
+pub(crate) fn of_machines() -> Vec<Trial> {
+    vec![
+        Trial::test("doctor_has_a_number_or_a_reason_for_everything", || {
+            doctor_has_a_number_or_a_reason_for_everything();
+            Ok(())
+        }),
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        with(
+            "getconf",
+            "the_c_library_is_the_one_that_getconf_names",
+            the_c_library_is_the_one_that_getconf_names,
+        ),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        with("valgrind", "what_valgrind_hides_is_named", || {
+            what_is_hidden_is_named(&["valgrind", "-q"], "valgrind is at work");
+        }),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        with("qemu-x86_64", "what_qemu_hides_is_named", || {
+            what_is_hidden_is_named(&["qemu-x86_64", "-cpu", "qemu64"], "a lesser CPU");
+        }),
+    ]
+}
+
+/// A test that needs a tool; where that is missing, it is shown as ignored, with the reason.
+#[cfg(target_os = "linux")]
+fn with(tool: &str, name: &str, test: fn()) -> Trial {
+    let trial = Trial::test(name, move || {
+        test();
+        Ok(())
+    });
+    if command(tool).arg("--version").output().is_ok() {
+        trial
+    } else {
+        let why = format!("{tool} is not installed");
+        trial.with_ignored_flag(true).with_kind(why)
+    }
+}
+
+/// The records of `doctor`, in a process behind these words.
+#[cfg(target_os = "linux")]
+fn doctor(behind: &[&str]) -> Report {
+    let zoo = program();
+    let words = [behind, &[utf8(&zoo), "doctor", "--format", "json"]].concat();
+    let output = command(words[0]).args(&words[1..]).output();
+    let ran = Ran::of(output.expect("it starts"));
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    ran.records()
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn row<'a>(report: &'a Report, quantity: &str) -> (Option<f64>, &'a str) {
+    let row = report.figures().find(|row| row.quantity == quantity);
+    let row = row.unwrap_or_else(|| panic!("no row of {quantity}"));
+    (row.value, row.reason.as_deref().unwrap_or_default())
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn the_c_library_is_the_one_that_getconf_names() {
+    let asked = command("getconf").arg("GNU_LIBC_VERSION").output();
+    let named = Ran::of(asked.expect("getconf was there a moment ago")).stdout;
+    let report = doctor(&[]);
+    let libc = report.machine().and_then(|machine| machine.libc.as_deref());
+    assert_eq!(libc, Some(named.trim()));
+}
+
+fn doctor_has_a_number_or_a_reason_for_everything() {
+    let ran = zoo(&["doctor", "--format", "json"]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    let rows: Vec<_> = report.figures().collect();
+    for row in &rows {
+        assert!(row.value.is_some() || row.reason.is_some(), "{row:?}");
+    }
+    let text = zoo(&["doctor"]).stdout;
+    let md = zoo(&["doctor", "--format", "md"]).stdout;
+    for quantity in [
+        "hidden features",
+        "cores",
+        "load",
+        "steal",
+        "timer",
+        "emulation",
+        "breakpoints",
+        "hardware counters",
+        "stepping",
+        "guard pages",
+        "crash isolation",
+        "worker",
+    ] {
+        assert!(
+            rows.iter().any(|row| row.quantity == quantity),
+            "no {quantity}"
+        );
+        assert!(
+            text.contains(&format!("│ {quantity} ")),
+            "no {quantity} in {text}"
+        );
+        assert!(
+            md.contains(&format!("\n| {quantity} ")),
+            "no {quantity} in {md}"
+        );
+    }
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{text}");
+    // Beside the figures: head and rule; the CPU, the system, its C library, the features.
+    assert_eq!(md.lines().count(), rows.len() + 6, "{md}");
+    refused(&["doctor", "--format", "junit"], 2, &["no JUnit form"]);
+}
+
+/// Holds what `doctor` calls hidden against what the same program detects without the emulator.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_is_hidden_is_named(emulator: &[&str], noticed: &str) {
+    let (bare, under) = (doctor(&[]), doctor(emulator));
+    let features = |report: &Report| report.machine().expect("it comes first").features.clone();
+    let (all, left) = (features(&bare), features(&under));
+    let mut gone: Vec<_> = all.iter().filter(|name| !left.contains(name)).collect();
+    let (count, reason) = row(&under, "hidden features");
+    let names = reason.split(';').next().unwrap_or_default();
+    let mut named: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
+    gone.sort();
+    named.sort();
+    assert_eq!(named.iter().collect::<Vec<_>>(), gone, "{reason}");
+    assert_eq!(count, Some(gone.len() as f64));
+    let (emulators, reason) = row(&under, "emulation");
+    assert!(emulators.is_none() && reason.contains(noticed), "{reason}");
+    // A planted fault of its own: the breakpoint never fires, or there is no such call.
+    let (hits, reason) = row(&under, "breakpoints");
+    assert_eq!(hits, None);
+    assert!(
+        reason.contains("saw 0 of 1000 calls") || reason.contains("perf_event_open"),
+        "{reason}"
     );
 }

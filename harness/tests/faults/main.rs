@@ -41,6 +41,7 @@ fn test() -> ExitCode {
     run::SCRATCH.set(folder.path().into()).expect("set once");
     let mut trials = findings::trials();
     trials.extend(conditions::trials());
+    trials.extend(conditions::of_machines());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

@@ -469,6 +469,9 @@ mod tests {
             unavailable: None,
             executes: Vec::new(),
             only: None,
+            zero_copy: false,
+            block: 64,
+            classes: vec![],
             switches_at: Vec::new(),
         };
         OperationEntry {

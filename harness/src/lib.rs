@@ -29,6 +29,8 @@ mod fuzz;
 mod ledger;
 #[cfg(feature = "cli")]
 mod machine;
+#[cfg(feature = "cli")]
+mod mutate;
 mod operation;
 mod page;
 mod params;

@@ -415,6 +415,7 @@ pub struct Operation {
     pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) rows: Vec<Rows>,
     pub(crate) laws: Vec<(Text, Box<LawFn>)>,
+    pub(crate) accepted: Option<&'static str>,
     pub(crate) paths: Vec<CodePath>,
     pub(crate) peers: Vec<Peer>,
 }
@@ -435,6 +436,7 @@ impl Operation {
             work: Box::new(|i| i.bytes().len()),
             rows: Vec::new(),
             laws: Vec::new(),
+            accepted: None,
             paths: Vec::new(),
             peers: Vec::new(),
         }
@@ -492,6 +494,14 @@ impl Operation {
         f: impl Fn(&Input<'_>, &CallPath<'_>) -> Result<(), String> + 'static,
     ) -> Self {
         self.laws.push((name.into(), Box::new(f)));
+        self
+    }
+
+    /// Mutants that may live, as the text of a TOML file (`include_str!`): for each its `function`, `offset`, `bytes` and
+    /// `change` as `mutate` prints them, a `reason` (`equivalent`, `unreachable`, `speed` or `memory`) and a `note`; and `rustc`, the
+    /// compiler whose code it is about. Several operations may share a file.
+    pub fn survivors(mut self, accepted: &'static str) -> Self {
+        self.accepted = Some(accepted);
         self
     }
 

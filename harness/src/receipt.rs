@@ -25,7 +25,7 @@ use crate::worker::{Host, Stop};
 /// The length at which a path is judged by its main loop: a page, and a byte.
 pub(crate) const LONG: usize = 4097;
 /// Inputs longer than this are there for a threshold, and what runs behind it shows soon.
-const VERY_LONG: usize = 64 << 10;
+pub(crate) const VERY_LONG: usize = 64 << 10;
 /// How many instructions of a call on such an input are stepped.
 const FIRST: usize = 4096;
 /// What the inputs of receipts and counts are drawn from: always the same.
@@ -108,7 +108,7 @@ fn first_params(operation: &Operation) -> crate::operation::Params {
 }
 
 /// The case of a class: always the same bytes, at addresses that are multiples of 64.
-fn case(operation: &Operation, class: Class) -> Case {
+pub(crate) fn case(operation: &Operation, class: Class) -> Case {
     let (params, length) = (first_params(operation), class.length);
     let seeded = Source::Seeded {
         seed: SEED,
@@ -144,7 +144,7 @@ pub(crate) fn stepping() -> Result<f64, String> {
 }
 
 /// What a worker needs to read traces; made at the first.
-fn code(stepper: &mut Option<Code>) -> Result<&mut Code, String> {
+pub(crate) fn code(stepper: &mut Option<Code>) -> Result<&mut Code, String> {
     if stepper.is_none() {
         step::proven()?;
         *stepper = Some(Code::of_this_program()?);

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod list;
+mod mutate;
 mod receipt;
 mod replay;
 mod report;
@@ -104,6 +105,9 @@ enum Verb {
         #[command(flatten)]
         limits: Limits,
     },
+    /// Whether the verification would notice if a path were wrong: its machine code is changed, one instruction or constant at a
+    /// time, and verified. Ends with a score for every path, and the changes that nobody noticed.
+    Mutate(#[command(flatten)] MutateArgs),
     /// One case again, from its token alone.
     Replay {
         /// What a finding printed.
@@ -179,6 +183,30 @@ struct VerifyArgs {
     data: Option<String>,
     /// Random cases per operation.
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(..=10_000_000), env = "PATHPROOF_CASES")]
+    cases: u64,
+    /// Workers at a time; as many as cores by default.
+    #[arg(long, env = "PATHPROOF_JOBS")]
+    jobs: Option<usize>,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Args, Clone)]
+struct MutateArgs {
+    /// Which paths; all by default.
+    filter: Option<String>,
+    /// Leave a check out, such as `aligned`: what the score loses by it is what the check is good for.
+    #[arg(long, value_delimiter = ',', value_name = "CHECK,…")]
+    without: Vec<String>,
+    /// Compute the answers after each change, not before: a reference that shares code or tables with a path then changes, too,
+    /// and notices less.
+    #[arg(long)]
+    answers_after: bool,
+    /// What all cases are drawn from: always the same by default, so that the same mutants live.
+    #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
+    seed: u64,
+    /// Random cases per operation.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(..=100_000), env = "PATHPROOF_CASES")]
     cases: u64,
     /// Workers at a time; as many as cores by default.
     #[arg(long, env = "PATHPROOF_JOBS")]
@@ -304,6 +332,7 @@ fn dispatch(cli: &Cli) -> Result<u8, String> {
         Some(Verb::Receipt { filter, limits }) => {
             receipt::receipt(common, &launch, filter.as_deref(), limits)
         }
+        Some(Verb::Mutate(args)) => mutate::mutate(common, &launch, args),
         Some(Verb::Replay {
             token,
             path,

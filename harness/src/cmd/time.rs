@@ -479,6 +479,7 @@ mod tests {
             params: Vec::new(),
             sets: Vec::new(),
             laws: Vec::new(),
+            accepted: None,
             subjects: vec![
                 subject("scalar", "fills", false),
                 subject("avx2", "fills", false),

@@ -172,7 +172,7 @@ impl Code {
 }
 
 /// The instruction at an address that has been executed.
-pub(super) fn decode(address: u64) -> Instruction {
+pub(crate) fn decode(address: u64) -> Instruction {
     let decoded = |over| {
         let bytes = super::bytes_at(address, over);
         Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode()

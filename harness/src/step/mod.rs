@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, HashMap};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use code::{BASELINE, Code, Function, Owner, features, implied, rank};
-pub(crate) use trap::{LIMIT, proven};
+pub(crate) use code::{
+    BASELINE, Code, Function, Owner, decode, disassembled, features, implied, rank,
+};
+pub(crate) use trap::{LIMIT, executable, proven};
 
 use code::by;
 use trap::Step;
@@ -273,6 +275,11 @@ pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace) -> Executed {
     }
     of_libc(trace, empty, &mut executed);
     executed
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    hex::encode(bytes)
 }
 
 /// The mnemonic as assemblers write it.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
+use crate::mutate::{Mutation, Trial};
 use crate::operation::Failure;
 use crate::plan::{Check, Settings};
 use crate::receipt::{Class, Stepped};
@@ -61,6 +62,12 @@ pub(crate) enum Request {
     },
     /// What the reference executes on an input of a class; answered by `Profile`.
     Profile { operation: usize, class: Class },
+    /// Change the machine code of a path in every way there is, and see what the verification notices; answered by `Mutated`.
+    Mutate {
+        operation: usize,
+        subject: usize,
+        trial: Trial,
+    },
     /// Whether instructions can be stepped here, and how fast; answered by `Stepping`.
     Stepping,
     /// Answered by `Pong`.
@@ -105,6 +112,7 @@ pub(crate) enum Reply {
     Stepped(Vec<(usize, Stepped)>),
     /// Instructions by line and form.
     Profile(BTreeMap<String, u64>),
+    Mutated(Mutation),
     /// Steps a second, or why there are none.
     Stepping(Result<f64, String>),
     Pong,
@@ -180,6 +188,8 @@ pub(crate) struct OperationEntry {
     /// Sets of real data: name, rows, bytes a row.
     pub(crate) sets: Vec<(String, usize, usize)>,
     pub(crate) laws: Vec<String>,
+    /// Survivors of mutation that the client has accepted, as the text of its file.
+    pub(crate) accepted: Option<String>,
     /// Paths, then peers.
     pub(crate) subjects: Vec<SubjectEntry>,
     /// The checks that it has, and how many cases of each.

@@ -12,8 +12,9 @@ use super::protocol::{
 };
 use crate::case::{Case, Place, Shape, Source, mix};
 use crate::check::{Bench, Prepared, Subject, message};
+use crate::mutate::{Ready, mutate};
 use crate::operation::{Call, CodePath, Operation, Params};
-use crate::page::Page;
+use crate::page::{Page, Phase};
 use crate::plan::{Check, Plan, Settings};
 use crate::receipt::{self, classes, stepping};
 use crate::time::time;
@@ -59,6 +60,7 @@ impl Catalog {
                 .iter()
                 .map(|(name, _)| name.to_string())
                 .collect(),
+            accepted: operation.accepted.map(Into::into),
             subjects: operation
                 .subjects()
                 .into_iter()
@@ -97,8 +99,12 @@ pub(crate) fn serve(
 ) -> std::io::Result<()> {
     let page = Page::open(page)?;
     super::note_faults(page);
-    // A panic is a verdict; its message travels with it.
-    std::panic::set_hook(Box::new(|_| {}));
+    // A path's panic is a verdict, and its message travels with that; one of the harness' own ends the worker, with its last words.
+    std::panic::set_hook(Box::new(move |panic| {
+        if page.snapshot().phase != Phase::Calling {
+            eprintln!("{panic}");
+        }
+    }));
     let Some(Request::Setup(settings)) = receive(&mut from)? else {
         return Ok(());
     };
@@ -131,7 +137,7 @@ pub(crate) fn serve(
         .map(|op| Plan::new(op, &settings, &data))
         .collect();
     let mut bench = Bench::new(page);
-    let mut stepper = None;
+    let (mut stepper, mut ready) = (None, Ready::default());
     while let Some(request) = receive(&mut from)? {
         let reply = match request {
             Request::Setup(_) => Err("set up twice".into()),
@@ -184,6 +190,24 @@ pub(crate) fn serve(
                 receipt::of_reference(&mut stepper, &operations[operation], &class, page)
                     .map(Reply::Profile)
             }
+            Request::Mutate {
+                operation,
+                subject,
+                trial,
+            } => receipt::code(&mut stepper).and_then(|code| {
+                let of = (&operations[operation], operation);
+                mutate(
+                    code,
+                    &mut ready,
+                    of,
+                    &plans[operation],
+                    subject,
+                    &trial,
+                    &mut bench,
+                    page,
+                )
+                .map(Reply::Mutated)
+            }),
             Request::Stepping => Ok(Reply::Stepping(stepping())),
             Request::Ping => Ok(Reply::Pong),
             Request::Overread => overread(page),

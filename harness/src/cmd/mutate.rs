@@ -1,0 +1,476 @@
+//! `mutate`: would the verification notice if a path were wrong? A score for every path, and the changes that nobody noticed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pathproof_reports::{Figure, PathRow, Record, State, Survivor};
+
+use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
+use super::{Common, MutateArgs};
+use crate::ledger::exit;
+use crate::mutate::accepted::{Accepted, Entry};
+use crate::mutate::{Mutant, Mutated, Score, Trial, mutate_all};
+use crate::plan::{Check, Settings};
+use crate::verify::Job;
+use crate::worker::protocol::{Catalog, SubjectEntry};
+use crate::worker::{Host, Launch};
+
+/// The share of mutants that may be accepted survivors, in percent: more are a verification that needs work, not a longer file.
+const MOST_ACCEPTED: u64 = 5;
+
+pub(super) fn mutate(common: &Common, launch: &Launch, args: &MutateArgs) -> Result<u8, String> {
+    let settings = Settings {
+        seed: args.seed,
+        cases: args.cases,
+        ..args.limits.settings()?
+    };
+    let trial = Trial {
+        without: args
+            .without
+            .iter()
+            .map(|name| check(name))
+            .collect::<Result<_, _>>()?,
+        after: args.answers_after,
+    };
+    let catalog = Host::new(launch, &settings)?.catalog()?;
+    let selected = select(&catalog, args.filter.as_deref())?;
+    if !any(&selected) {
+        complain(matches_nothing(&catalog, args.filter.as_deref()));
+        return Ok(exit::NOTHING);
+    }
+    let accepted = Lists::read(&catalog, args.filter.is_none())?;
+    let job = Job {
+        launch: launch.clone(),
+        settings,
+        selected,
+        jobs: args
+            .jobs
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
+        findings: default_out().join("findings"),
+        program: program(),
+    };
+    let mut session = Session::begin(common, "mutate", Some(job.settings.seed), None)?;
+    let verdict = go(common, &job, &catalog, &trial, accepted, &mut session);
+    session.conclude(verdict)
+}
+
+/// A check by its name.
+fn check(name: &str) -> Result<Check, String> {
+    Check::ALL
+        .into_iter()
+        .find(|check| check.name() == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+            format!(
+                "--without {name:?}: there is no such check; there are {}",
+                names.join(", ")
+            )
+        })
+}
+
+fn go(
+    common: &Common,
+    job: &Job,
+    catalog: &Catalog,
+    trial: &Trial,
+    mut accepted: Lists,
+    session: &mut Session<'_>,
+) -> Result<(u8, String), String> {
+    let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
+    let mut paths = 0;
+    for (o, operation) in catalog.operations.iter().enumerate() {
+        for (s, entry) in operation
+            .subjects
+            .iter()
+            .enumerate()
+            .filter(|(s, _)| job.selected[o][*s])
+        {
+            paths += u64::from(runs(entry));
+            if let Some(why) = &entry.unavailable {
+                session.put(Record::Path(row(
+                    &operation.name,
+                    entry,
+                    State::Unavailable,
+                    Some(why.clone()),
+                )))?;
+            }
+            let _ = s;
+        }
+    }
+    if paths == 0 {
+        return Ok((exit::NOTHING, "none of these paths can run here".into()));
+    }
+    common.note(format_args!("seed {}", job.settings.seed));
+    let bar = bar(common, paths);
+    let (mut sum, mut fresh, mut old) = (Score::default(), 0, 0);
+    let done = mutate_all(
+        job,
+        catalog,
+        trial,
+        &mut |Mutated {
+                  operation,
+                  subject,
+                  mutation,
+              }| {
+            let of = &catalog.operations[operation];
+            let entry = &of.subjects[subject];
+            bar.inc(1);
+            bar.set_message(of.path_name(subject));
+            let score = mutation.score();
+            sum.mutants += score.mutants;
+            sum.killed += score.killed;
+            let mut survivors = Vec::new();
+            for mutant in &mutation.survivors {
+                survivors.push(survivor(&of.name, entry, mutant, accepted.reason(mutant)));
+            }
+            accepted.saw(&mutation.sites);
+            let known = survivors
+                .iter()
+                .filter(|survivor| survivor.accepted.is_some())
+                .count() as u64;
+            old += known;
+            fresh += survivors.len() as u64 - known;
+            for record in figures(
+                &of.name,
+                entry,
+                &mutation
+                    .scores
+                    .iter()
+                    .map(|(kind, score)| (kind.name(), *score))
+                    .collect::<Vec<_>>(),
+                score,
+                known,
+            ) {
+                session.put(record)?;
+            }
+            survivors
+                .into_iter()
+                .try_for_each(|survivor| session.put(Record::Survivor(survivor)))
+        },
+    );
+    bar.finish_and_clear();
+    done?;
+    if sum.mutants == 0 {
+        return Ok((
+            exit::NOTHING,
+            "no path has an instruction of its own that could be changed".into(),
+        ));
+    }
+    let percent = |n: u64| 100.0 * n as f64 / sum.mutants as f64;
+    let score = format!(
+        "{} of {} mutants were noticed ({:.1} %)",
+        sum.killed,
+        sum.mutants,
+        percent(sum.killed)
+    );
+    if !trial.without.is_empty() || trial.after {
+        return Ok((
+            exit::PASS,
+            format!("a trial of a lesser verification: {score}"),
+        ));
+    }
+    let mut wrong = Vec::new();
+    if fresh > 0 {
+        wrong.push(format!("{fresh} survivor(s) that nobody has accepted"));
+    }
+    wrong.extend(accepted.wrong());
+    if 100 * old > MOST_ACCEPTED * sum.mutants {
+        wrong.push(format!(
+            "{old} accepted survivors are {:.1} % of all mutants, more than {MOST_ACCEPTED} %",
+            percent(old)
+        ));
+    }
+    Ok(if wrong.is_empty() {
+        (
+            exit::PASS,
+            format!(
+                "{score}; the other {old} are accepted{}",
+                accepted.not_judged()
+            ),
+        )
+    } else {
+        (
+            exit::FINDING,
+            format!("{}; {score}{}", wrong.join("; "), accepted.not_judged()),
+        )
+    })
+}
+
+fn bar(common: &Common, paths: u64) -> ProgressBar {
+    let target = if common.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(Some(paths), target);
+    let style = ProgressStyle::with_template(
+        "mutating {wide_bar} {pos} of {len} paths, {eta} left; done: {msg}",
+    );
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn row(operation: &str, entry: &SubjectEntry, state: State, reason: Option<String>) -> PathRow {
+    PathRow {
+        operation: operation.into(),
+        isa: entry.isa.clone(),
+        delivery: entry.delivery.clone(),
+        state,
+        cases: 0,
+        reason,
+        errors: None,
+        receipt: None,
+        peer: entry.peer,
+    }
+}
+
+/// The scores of a path: all of it, and each kind of change.
+fn figures(
+    operation: &str,
+    entry: &SubjectEntry,
+    kinds: &[(&str, Score)],
+    all: Score,
+    accepted: u64,
+) -> Vec<Record> {
+    let of = |quantity: &str, value: u64| {
+        Figure::new(quantity, Ok(value as f64), "mutants").of(
+            operation,
+            &entry.isa,
+            &entry.delivery,
+        )
+    };
+    let mut figures = vec![
+        of("mutants", all.mutants),
+        of("mutants killed", all.killed),
+        of("mutants accepted", accepted),
+    ];
+    for (kind, score) in kinds {
+        figures.push(of("mutants", score.mutants).split(*kind));
+        figures.push(of("mutants killed", score.killed).split(*kind));
+    }
+    figures.into_iter().map(Record::Figure).collect()
+}
+
+fn survivor(
+    operation: &str,
+    entry: &SubjectEntry,
+    mutant: &Mutant,
+    accepted: Option<String>,
+) -> Survivor {
+    Survivor {
+        operation: operation.into(),
+        isa: entry.isa.clone(),
+        delivery: entry.delivery.clone(),
+        function: mutant.function.clone(),
+        offset: mutant.offset,
+        bytes: mutant.bytes.clone(),
+        change: mutant.change.clone(),
+        instruction: mutant.instruction.clone(),
+        source: mutant.source.clone(),
+        accepted,
+    }
+}
+
+/// The accepted survivors of all operations, and what has been seen of them.
+struct Lists {
+    entries: Vec<Entry>,
+    /// For each entry, the distinct survivors that it has accepted.
+    met: Vec<BTreeSet<String>>,
+    /// The instructions that were changed: offsets by function.
+    sites: BTreeMap<String, BTreeSet<u64>>,
+    /// Whether every path was asked for, so that what was not met is gone.
+    whole: bool,
+    /// Why no entry is applied.
+    void: Option<String>,
+}
+
+impl Lists {
+    fn read(catalog: &Catalog, whole: bool) -> Result<Self, String> {
+        let mut texts: Vec<&String> = catalog
+            .operations
+            .iter()
+            .filter_map(|operation| operation.accepted.as_ref())
+            .collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let (mut entries, mut void) = (Vec::new(), None);
+        let this = option_env!("PATHPROOF_RUSTC").unwrap_or("an unknown compiler");
+        for text in texts {
+            let Accepted { rustc, survivors } = Accepted::parse(text)?;
+            if cfg!(debug_assertions) {
+                void =
+                    Some("accepted survivors are of an optimised build, and this is none".into());
+            } else if rustc != this {
+                void = Some(format!(
+                    "accepted survivors are of the code of {rustc}, and this is of {this}"
+                ));
+            }
+            entries.extend(survivors);
+        }
+        let met = vec![BTreeSet::new(); entries.len()];
+        Ok(Self {
+            entries,
+            met,
+            sites: BTreeMap::new(),
+            whole,
+            void,
+        })
+    }
+
+    /// Why a survivor may live, if it may.
+    fn reason(&mut self, mutant: &Mutant) -> Option<String> {
+        if self.void.is_some() {
+            return None;
+        }
+        let Mutant {
+            function,
+            offset,
+            bytes,
+            change,
+            ..
+        } = mutant;
+        let number = self
+            .entries
+            .iter()
+            .position(|entry| entry.accepts(function, *offset, bytes, change))?;
+        self.met[number].insert(change.clone());
+        Some(self.entries[number].reason.name().into())
+    }
+
+    fn saw(&mut self, sites: &BTreeSet<(String, u64)>) {
+        for (function, offset) in sites {
+            self.sites
+                .entry(function.clone())
+                .or_default()
+                .insert(*offset);
+        }
+    }
+
+    /// Entries that are not true any longer.
+    fn wrong(&self) -> Vec<String> {
+        if let Some(why) = &self.void {
+            return vec![why.clone()];
+        }
+        let mut wrong = Vec::new();
+        for (entry, met) in self.entries.iter().zip(&self.met) {
+            let Some(offsets) = self.sites.get(&entry.function) else {
+                continue;
+            };
+            let judged = self.whole || offsets.contains(&entry.offset);
+            if judged && met.len() != entry.count {
+                let Entry {
+                    function,
+                    offset,
+                    bytes,
+                    change,
+                    count,
+                    ..
+                } = entry;
+                wrong.push(format!("the accepted survivor {function}+{offset:#x} {bytes} {change:?} stands for {count} change(s), and {} survived", met.len()));
+            }
+        }
+        wrong
+    }
+
+    /// Entries of functions that did not run.
+    fn not_judged(&self) -> String {
+        let of_others = self
+            .entries
+            .iter()
+            .filter(|entry| !self.sites.contains_key(&entry.function))
+            .count();
+        match (of_others, &self.void) {
+            (0, _) | (_, Some(_)) => String::new(),
+            (n, None) => {
+                format!("; {n} accepted survivor(s) are of functions that did not run here")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutate::Kind;
+    use crate::mutate::accepted::Reason;
+
+    fn mutant(change: &str) -> Mutant {
+        Mutant {
+            kind: Kind::Nop,
+            patch: vec![],
+            function: "f".into(),
+            offset: 4,
+            bytes: "90".into(),
+            change: change.into(),
+            instruction: "nop".into(),
+            source: None,
+        }
+    }
+
+    fn lists(count: usize, whole: bool) -> Lists {
+        let entry = |function: &str, offset| Entry {
+            function: function.into(),
+            offset,
+            bytes: "90".into(),
+            change: "constant[*] ^ 0x01".into(),
+            count,
+            reason: Reason::Equivalent,
+            note: String::new(),
+        };
+        Lists {
+            entries: vec![entry("f", 4), entry("elsewhere", 9)],
+            met: vec![BTreeSet::new(); 2],
+            sites: BTreeMap::new(),
+            whole,
+            void: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_that_no_longer_survives_is_wrong() {
+        for (count, wrong) in [(2, 0), (3, 1), (1, 1)] {
+            let mut lists = lists(count, true);
+            lists.saw(&BTreeSet::from([("f".into(), 4)]));
+            // Two paths that share a function share its survivors.
+            for _ in 0..2 {
+                assert_eq!(
+                    lists.reason(&mutant("constant[0] ^ 0x01")).as_deref(),
+                    Some("equivalent")
+                );
+                assert_eq!(
+                    lists.reason(&mutant("constant[7] ^ 0x01")).as_deref(),
+                    Some("equivalent")
+                );
+            }
+            assert_eq!(lists.reason(&mutant("constant[7] ^ 0x80")), None);
+            assert_eq!(lists.wrong().len(), wrong, "{count}");
+            assert!(lists.not_judged().contains("1 accepted"));
+        }
+    }
+
+    #[test]
+    fn an_instruction_that_was_not_changed_judges_no_entry() {
+        for (whole, wrong) in [(false, 0), (true, 1)] {
+            let mut lists = lists(2, whole);
+            lists.saw(&BTreeSet::from([("f".into(), 8)]));
+            assert_eq!(lists.wrong().len(), wrong);
+        }
+    }
+
+    #[test]
+    fn code_of_another_compiler_has_no_accepted_survivors() {
+        let mut lists = lists(2, true);
+        lists.void = Some("of another compiler".into());
+        assert_eq!(lists.reason(&mutant("constant[0] ^ 0x01")), None);
+        assert_eq!(lists.wrong(), ["of another compiler"]);
+    }
+
+    #[test]
+    fn a_check_is_known_by_its_name() {
+        assert_eq!(check("flush end"), Ok(Check::FlushEnd));
+        assert!(
+            check("flush")
+                .unwrap_err()
+                .contains("flush end, flush start")
+        );
+    }
+}

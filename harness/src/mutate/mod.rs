@@ -1,0 +1,493 @@
+//! The mutation score: would the verification notice if a path were wrong? Its machine code is changed, one instruction or one
+//! constant at a time, and the verification is run on each change.
+//!
+//! ```text
+//! sites     what can be changed, and how
+//! child     a change, alive in a process of its own
+//! accepted  survivors that somebody has looked at
+//! ```
+//!
+//! The answers are computed before the change: the compiler may have merged a table of the reference with one of the path.
+
+pub(crate) mod accepted;
+mod child;
+mod sites;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use cpu_time::ProcessTime;
+use serde::{Deserialize, Serialize};
+
+use self::child::{Fate, run};
+pub(crate) use self::sites::{Kind, Mutant};
+use crate::case::{Case, Source};
+use crate::check::{Bench, Prepared, Subject};
+use crate::operation::{CodePath, Operation};
+use crate::page::Page;
+use crate::plan::{Check, Plan};
+use crate::receipt::{self, Class, VERY_LONG, classes};
+use crate::step::{self, Code};
+use crate::verdict::Verdict;
+use crate::verify::Job;
+use crate::worker::protocol::{Catalog, Reply, Request};
+use crate::worker::{Host, Stop};
+
+/// The least processor time after which a child is taken to go round in circles.
+const LEAST: Duration = Duration::from_millis(30);
+/// How many times the processor time of the unchanged path a child may take.
+const TIMES: u32 = 20;
+
+/// What is asked of the verification that is put to the test.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Trial {
+    /// Checks that are left out, to see what they are good for.
+    pub(crate) without: Vec<Check>,
+    /// Whether the answers are computed after the change.
+    pub(crate) after: bool,
+}
+
+/// How many mutants there were, and how many of them were noticed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Score {
+    pub(crate) mutants: u64,
+    pub(crate) killed: u64,
+}
+
+/// What came of the mutants of one path.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Mutation {
+    pub(crate) scores: BTreeMap<Kind, Score>,
+    pub(crate) survivors: Vec<Mutant>,
+    /// The instructions that were changed: function and offset.
+    pub(crate) sites: BTreeSet<(String, u64)>,
+}
+
+impl Mutation {
+    pub(crate) fn score(&self) -> Score {
+        self.scores
+            .values()
+            .fold(Score::default(), |sum, score| Score {
+                mutants: sum.mutants + score.mutants,
+                killed: sum.killed + score.killed,
+            })
+    }
+}
+
+// ------------------------------------------------------------------------------------------ the worker
+
+/// The verifications of a worker, made ready: cases with their answers.
+#[derive(Default)]
+pub(crate) struct Ready {
+    /// Of which operation and which trial the cases are.
+    of: Option<(usize, Vec<Check>)>,
+    cases: Vec<Ready1>,
+}
+
+/// One case with its answer; a law, if it is for one.
+struct Ready1 {
+    case: Case,
+    prepared: Prepared,
+    law: Option<usize>,
+}
+
+/// Everything that a mutant is tried with.
+struct Trying<'a> {
+    operation: &'a Operation,
+    path: &'a CodePath,
+    subject: usize,
+    after: bool,
+    bench: &'a mut Bench,
+    page: &'static Page,
+}
+
+impl Trying<'_> {
+    /// Whether a case agrees, in this process as it is.
+    fn agrees(&mut self, ready: &Ready1) -> bool {
+        let again;
+        let prepared = match self.after {
+            false => &ready.prepared,
+            true => match Prepared::new(self.operation, &ready.case) {
+                Ok(prepared) => {
+                    again = prepared;
+                    &again
+                }
+                // A reference that fails is noticed.
+                Err(_) => return false,
+            },
+        };
+        let verdict = match ready.law {
+            Some(law) => self
+                .bench
+                .law(self.operation, law, self.path, self.subject, prepared),
+            None => self.bench.run(self.path, self.subject, prepared),
+        };
+        verdict == Verdict::Agrees
+    }
+
+    /// Tries a change on cases, in the order given. The number of the case that killed it, or that was at work when it died.
+    fn fate(
+        &mut self,
+        patch: &[(u64, u8)],
+        limit: Duration,
+        cases: &[Ready1],
+        order: &[usize],
+        then: &mut dyn FnMut(&mut Bench) -> bool,
+    ) -> Result<(Fate, usize), String> {
+        let page = self.page;
+        let fate = run(patch, limit, &mut || {
+            order.iter().all(|&number| {
+                page.preparing(number as u64);
+                self.agrees(&cases[number])
+            }) && then(self.bench)
+        })?;
+        Ok((fate, page.snapshot().index as usize))
+    }
+}
+
+/// Mutates one path.
+pub(crate) fn mutate(
+    code: &mut Code,
+    ready: &mut Ready,
+    (operation, number): (&Operation, usize),
+    plan: &Plan<'_>,
+    subject: usize,
+    trial: &Trial,
+    bench: &mut Bench,
+    page: &'static Page,
+) -> Result<Mutation, String> {
+    let subjects = operation.subjects();
+    let Some(Subject::Path(path)) = subjects.get(subject) else {
+        return Err("no such path".into());
+    };
+    let stepped = Stepped::of(code, operation, path, subject, bench, page)?;
+    let mutants = sites::mutants(code, &stepped.sites, &stepped.constants);
+    let mut mutation = Mutation {
+        sites: mutants
+            .iter()
+            .map(|mutant| (mutant.function.clone(), mutant.offset))
+            .collect(),
+        ..Mutation::default()
+    };
+    let quick = prepare(operation, plan, trial, &|check, index| {
+        is_quick(check, index)
+    })?;
+    let mut trying = Trying {
+        operation,
+        path,
+        subject,
+        after: trial.after,
+        bench,
+        page,
+    };
+    let mut order: Vec<usize> = (0..quick.len()).collect();
+    let limit = trying.limit(&quick)?;
+    let mut left = Vec::new();
+    let mut nothing = |_: &mut Bench| true;
+    trying.must_pass(limit, &quick, &order)?;
+    for mutant in mutants {
+        let (fate, killer) = trying.fate(&mutant.patch, limit, &quick, &order, &mut nothing)?;
+        let score = mutation.scores.entry(mutant.kind).or_default();
+        score.mutants += 1;
+        match fate {
+            Fate::Killed => {
+                score.killed += 1;
+                to_front(&mut order, killer);
+            }
+            Fate::Survived => left.push(mutant),
+        }
+    }
+    trying.must_pass(limit, &quick, &order)?;
+    if left.is_empty() {
+        return Ok(mutation);
+    }
+
+    // The whole verification, for those that the first cases did not notice.
+    let of = Some((number, trial.without.clone()));
+    if ready.of != of {
+        ready.cases = Vec::new();
+        ready.cases = prepare(operation, plan, trial, &|_, _| true)?;
+        ready.of = of;
+    }
+    let mut order: Vec<usize> = (0..ready.cases.len()).collect();
+    let limit = trying.limit(&ready.cases)?;
+    trying.must_pass(limit, &ready.cases, &order)?;
+    for mutant in left {
+        // A change that only its callers would notice: what a call must keep.
+        let mut keeps = |bench: &mut Bench| stepped.keeps(code, path, subject, bench);
+        let (fate, killer) = trying.fate(&mutant.patch, limit, &ready.cases, &order, &mut keeps)?;
+        match fate {
+            Fate::Killed => {
+                mutation.scores.entry(mutant.kind).or_default().killed += 1;
+                to_front(&mut order, killer);
+            }
+            Fate::Survived => mutation.survivors.push(mutant),
+        }
+    }
+    trying.must_pass(limit, &ready.cases, &order)?;
+    Ok(mutation)
+}
+
+/// Puts a case first, for what killed one mutant is likely to kill the next.
+fn to_front(order: &mut [usize], case: usize) {
+    if let Some(at) = order.iter().position(|number| *number == case) {
+        order[..=at].rotate_right(1);
+    }
+}
+
+impl Trying<'_> {
+    /// The processor time that a child may take: many times what the unchanged path takes.
+    fn limit(&mut self, cases: &[Ready1]) -> Result<Duration, String> {
+        let started = ProcessTime::now();
+        match cases.iter().find(|ready| !self.agrees(ready)) {
+            None => Ok(LEAST + TIMES * started.elapsed()),
+            Some(ready) => Err(format!(
+                "{}/{}/{} is wrong before anything is changed: see `verify`",
+                ready.case.operation, self.path.isa, self.path.delivery
+            )),
+        }
+    }
+
+    /// A kill counts for nothing if the unchanged path does not pass the same.
+    fn must_pass(
+        &mut self,
+        limit: Duration,
+        cases: &[Ready1],
+        order: &[usize],
+    ) -> Result<(), String> {
+        match self.fate(&[], limit, cases, order, &mut |_| true)? {
+            (Fate::Survived, _) => Ok(()),
+            (Fate::Killed, _) => Err(format!(
+                "the unchanged path {}/{} does not pass in a child: no kill would mean anything",
+                self.path.isa, self.path.delivery
+            )),
+        }
+    }
+}
+
+/// The cases of a trial that `take` takes, with their answers.
+fn prepare(
+    operation: &Operation,
+    plan: &Plan<'_>,
+    trial: &Trial,
+    take: &dyn Fn(Check, u64) -> bool,
+) -> Result<Vec<Ready1>, String> {
+    let mut cases = Vec::new();
+    for (check, count) in plan.checks() {
+        if check == Check::Pairs || trial.without.contains(&check) {
+            continue;
+        }
+        for index in (0..count).filter(|index| take(check, *index)) {
+            let case = plan.case(check, index);
+            // Sites that only inputs for a threshold reach are not mutated either.
+            if matches!(case.source, Source::Seeded { len, .. } if len > VERY_LONG) {
+                continue;
+            }
+            let prepared = Prepared::new(operation, &case)?;
+            cases.push(Ready1 {
+                case,
+                prepared,
+                law: (check == Check::Laws).then(|| Plan::law(index)),
+            });
+        }
+    }
+    Ok(cases)
+}
+
+/// Whether a case is among those that every mutant meets first: a few hundred, of every check.
+fn is_quick(check: Check, index: u64) -> bool {
+    match check {
+        Check::FlushEnd => index <= 160,
+        Check::FlushStart => index <= 160 && index.is_multiple_of(5),
+        Check::Aligned => index.is_multiple_of(997),
+        Check::Rows | Check::Data => index < 3,
+        Check::Shapes => index < 1000 && index.is_multiple_of(7),
+        Check::Random => index < 20,
+        Check::Mutated => index < 4000 && index.is_multiple_of(37),
+        Check::Positions => index < 8000 && index.is_multiple_of(53),
+        Check::Laws => index < 200 && index.is_multiple_of(50),
+        Check::Pairs => false,
+    }
+}
+
+/// What the steps of a path say of where it can be changed.
+struct Stepped {
+    sites: Vec<u64>,
+    constants: BTreeMap<u64, u64>,
+    /// A short case, and the steps that are not the path's.
+    short: Prepared,
+    around: step::Trace,
+}
+
+impl Stepped {
+    fn of(
+        code: &mut Code,
+        operation: &Operation,
+        path: &CodePath,
+        subject: usize,
+        bench: &mut Bench,
+        page: &Page,
+    ) -> Result<Self, String> {
+        let empty = receipt::empty(&path.call);
+        let prepare = |class: Class| {
+            page.preparing(0);
+            Prepared::new(operation, &receipt::case(operation, class))
+        };
+        // What the harness executes while it judges a call is not to be changed: it would judge no longer.
+        let judged = [prepare(Class::of(0))?, prepare(Class::of(200))?];
+        let harness = step::record(step::LIMIT, &mut || {
+            step::enter(true, || {
+                for prepared in &judged {
+                    for run in 0..prepared.runs() {
+                        bench.load(prepared, run);
+                        let _ = bench.call(&empty, subject, prepared, run);
+                    }
+                    drop(bench.run(&empty, subject, prepared));
+                }
+            });
+        })?;
+        let mut off: BTreeSet<u64> = harness.addresses(code).into_iter().collect();
+        let (mut sites, mut constants) = (BTreeSet::new(), BTreeMap::new());
+        let mut traces = Vec::new();
+        for class in classes(operation, path)
+            .into_iter()
+            .filter(|class| class.length <= VERY_LONG)
+        {
+            let prepared = prepare(class)?;
+            bench.load(&prepared, 0);
+            off.extend(
+                receipt::trace(&empty, subject, &prepared, step::LIMIT, bench)?.addresses(code),
+            );
+            let trace = receipt::trace(path, subject, &prepared, step::LIMIT, bench)?;
+            sites.extend(trace.addresses(code));
+            traces.push(trace);
+        }
+        sites.retain(|site| !off.contains(site));
+        for trace in &traces {
+            constants.extend(trace.constants(code, &|at| sites.contains(&at)));
+        }
+        let block = 2 * path.block.min(VERY_LONG) + 1;
+        let short = prepare(Class::of(block))?;
+        bench.load(&short, 0);
+        let around = receipt::trace(&empty, subject, &short, step::LIMIT, bench)?;
+        Ok(Self {
+            sites: sites.into_iter().collect(),
+            constants,
+            short,
+            around,
+        })
+    }
+
+    /// Whether a call keeps what the calling convention asks it to keep.
+    fn keeps(&self, code: &mut Code, path: &CodePath, subject: usize, bench: &mut Bench) -> bool {
+        bench.load(&self.short, 0);
+        let trace = receipt::trace(path, subject, &self.short, step::LIMIT, bench);
+        trace.is_ok_and(|trace| step::read(code, &trace, &self.around).broken.is_empty())
+    }
+}
+
+// ------------------------------------------------------------------------------------------ the parent
+
+/// What came of the mutants of a path, and which path that is.
+pub(crate) struct Mutated {
+    pub(crate) operation: usize,
+    pub(crate) subject: usize,
+    pub(crate) mutation: Mutation,
+}
+
+/// Mutates every selected path that can run here, in as many workers as the job has, and tells `watch` of each.
+///
+/// # Errors
+/// Nothing can be stepped or forked here, a path is wrong as it is, or the harness failed.
+pub(crate) fn mutate_all(
+    job: &Job,
+    catalog: &Catalog,
+    trial: &Trial,
+    watch: &mut dyn FnMut(Mutated) -> Result<(), String>,
+) -> Result<(), String> {
+    receipt::available(&mut Host::new(&job.launch, &job.settings)?)
+        .map_err(|why| format!("mutants cannot be made: {why}"))?;
+    let mut queue = VecDeque::new();
+    for (o, operation) in catalog.operations.iter().enumerate() {
+        let subjects = operation.subjects.iter().enumerate();
+        queue.extend(
+            subjects
+                .filter(|(s, entry)| {
+                    job.selected[o][*s] && entry.unavailable.is_none() && !entry.peer
+                })
+                .map(|(s, _)| (o, s)),
+        );
+    }
+    // From both ends: a worker stays with an operation, whose cases it has made ready.
+    let queue = Mutex::new(queue);
+    std::thread::scope(|scope| {
+        let (sender, news) = channel();
+        for number in 0..job.jobs.max(1) {
+            let (queue, sender) = (&queue, sender.clone());
+            scope.spawn(move || {
+                let next = || {
+                    queue.lock().ok().and_then(|mut queue| {
+                        if number % 2 == 0 {
+                            queue.pop_front()
+                        } else {
+                            queue.pop_back()
+                        }
+                    })
+                };
+                let worked = Host::new(&job.launch, &job.settings).and_then(|mut host| {
+                    while let Some((operation, subject)) = next() {
+                        let mutation =
+                            ask(&mut host, operation, subject, trial).map_err(|why| {
+                                format!(
+                                    "{}: {why}",
+                                    catalog.operations[operation].path_name(subject)
+                                )
+                            })?;
+                        let _ = sender.send(Ok(Mutated {
+                            operation,
+                            subject,
+                            mutation,
+                        }));
+                    }
+                    Ok(())
+                });
+                worked.unwrap_or_else(|why| drop(sender.send(Err(why))));
+            });
+        }
+        drop(sender);
+        let mut first = Ok(());
+        for news in news {
+            first = first.and(news.and_then(&mut *watch));
+            if first.is_err()
+                && let Ok(mut queue) = queue.lock()
+            {
+                queue.clear();
+            }
+        }
+        first
+    })
+}
+
+fn ask(
+    host: &mut Host,
+    operation: usize,
+    subject: usize,
+    trial: &Trial,
+) -> Result<Mutation, String> {
+    let request = Request::Mutate {
+        operation,
+        subject,
+        trial: trial.clone(),
+    };
+    match host.ask(&request, &mut |_, _, _| {}) {
+        Ok(Reply::Mutated(mutation)) => Ok(mutation),
+        Ok(other) => Err(format!("a worker replied {other:?} when asked to mutate")),
+        Err(Stop::Broken(why)) => Err(why),
+        Err(Stop::Death(death)) => Err(format!(
+            "a worker died before anything was changed: {}",
+            death.verdict()
+        )),
+    }
+}

@@ -64,7 +64,7 @@ fn a_kept_file_of_schema_2_is_read() {
     );
     assert_eq!(
         (report.receipts().count(), report.survivors().count()),
-        (65, 41)
+        (72, 41)
     );
     assert_eq!(report.outcome(), Outcome::Failed);
     // A machine of schema 1 says nothing of its C library, and that is no error.

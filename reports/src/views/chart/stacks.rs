@@ -61,7 +61,9 @@ impl Scale {
             (value.min(least), value.max(most))
         });
         if most / least > 40.0 {
-            Scale::Decades(10f64.powf((least * 0.99).log10().floor()))
+            // Twelve decades are all that an axis can show; what lies below them is at its beginning.
+            let from = (least * 0.99).max(most * 1e-12);
+            Scale::Decades(10f64.powf(from.log10().floor()))
         } else {
             Scale::Values
         }
@@ -257,11 +259,10 @@ fn draw_row(
     if let Err(why) = &row.bar {
         // A line of the axis must not go through the words.
         let (x, room) = (layout.left + 2, layout.width - layout.left - 2);
-        let why = fitting(why, room);
-        let ground = [
-            (x - 2, top),
-            ((x + width_of(&why)).min(layout.width), top + BAR),
-        ];
+        // This size is smaller than the one that widths are estimated for.
+        let why = fitting(why, room * 8 / 7);
+        let end = (x + width_of(&why) * 7 / 8).min(layout.width);
+        let ground = [(x - 2, top), (end, top + BAR)];
         canvas.draw(&Rectangle::new(ground, palette::SURFACE.drawn().filled()))?;
         word(
             canvas,
@@ -316,6 +317,7 @@ mod tests {
         assert_eq!(Scale::of([12.0, 2880.0].into_iter()), Scale::Decades(10.0));
         // The least is longer than nothing.
         assert_eq!(Scale::of([10.0, 2880.0].into_iter()), Scale::Decades(1.0));
+        assert_eq!(Scale::of([1e-300, 2e19].into_iter()), Scale::Decades(1e7));
         assert_eq!(Scale::of([0.0, 7.0].into_iter()), Scale::Values);
         assert_eq!(Scale::of([].into_iter()), Scale::Values);
     }

@@ -246,7 +246,9 @@ impl<'a> Operation<'a> {
         self.paths.iter().any(Subject::was_mutated)
     }
 
-    /// The longest length of which the most paths have a receipt of a call that was answered.
+    /// The length at which paths are compared: of those of which the most paths have a receipt of a
+    /// call that was answered, the longest. Shorter than 64 bytes, a call is prologue and tail: such a
+    /// length only stands where there is no other.
     pub(super) fn common_length(&self) -> Option<u64> {
         let mut paths: HashMap<u64, usize> = HashMap::new();
         for path in &self.paths {
@@ -254,7 +256,9 @@ impl<'a> Operation<'a> {
                 *paths.entry(receipt.length).or_default() += 1;
             }
         }
-        let most = paths.into_iter().max_by_key(|(length, n)| (*n, *length));
+        let most = paths
+            .into_iter()
+            .max_by_key(|(length, n)| (*length >= 64, *n, *length));
         most.map(|(length, _)| length)
     }
 

@@ -481,6 +481,11 @@ impl<'a> Subject<'a> {
         notes
     }
 
+    /// Whether its mutants are counted by kind of change.
+    pub(super) fn has_kinds(&self) -> bool {
+        !self.by_kind.is_empty()
+    }
+
     fn kinds(&self) -> impl Iterator<Item = (&'a str, &Mutants<'a>)> {
         self.by_kind.iter().map(|(kind, mutants)| (*kind, mutants))
     }

@@ -94,7 +94,7 @@ impl Operation<'_> {
             "by feature",
             "hot loop",
             "main function",
-            "remark, or why none",
+            "remark",
         ];
         let row = |path: &Subject<'_>| {
             let mut words = vec![path.label()];
@@ -213,7 +213,7 @@ impl Operation<'_> {
             words.extend(kinds.iter().map(cell));
             words
         };
-        let with_any = self.paths.iter().filter(|path| !path.by_kind.is_empty());
+        let with_any = self.paths.iter().filter(|path| path.has_kinds());
         let rows: Vec<Vec<String>> = with_any.map(row).collect();
         let named = ["path"].into_iter().chain(kinds.iter().copied());
         (!rows.is_empty()).then(|| Table {

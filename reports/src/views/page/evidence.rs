@@ -300,7 +300,7 @@ fn scores(operation: &Operation<'_>) -> Markup {
                             }
                         }
                         tbody {
-                            @for path in operation.mutated() {
+                            @for path in operation.paths.iter().filter(|path| path.has_kinds()) {
                                 tr {
                                     (path_head(path))
                                     @for kind in &kinds {

@@ -1,14 +1,15 @@
 //! The records of pathproof, and everything that is shown from them.
 //!
 //! A run of pathproof writes one file, `records.jsonl`: flat JSON lines, of which the first names
-//! the schema version and the machine. This crate is that format ([`Record`], [`Writer`], [`read`])
-//! and, with the feature `charts`, the views: `text` for a terminal, `markdown` for a pull request,
+//! the schema version and the machine; then what was asked for, the ledger of paths, figures, findings,
+//! receipts of what a path executed, and the mutants that its verification did not notice. This crate
+//! is that format ([`Record`], [`Writer`], [`read`]) and, with the feature `charts`, the views: `text` for a terminal, `markdown` for a pull request,
 //! `junit` for a CI server, `json` for the next tool, and `page`, one self-contained HTML file.
 //! Views are pure functions of the records; nothing else is known to them.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let file = r#"{"record":"machine","schema":1,"arch":"x86_64","os":"linux","kernel":"6.1","cpu":"Zen 4","cores":2,"features":["avx2"],"program":"q64-paths 0.1.0","id":"5f1c"}
+//! let file = r#"{"record":"machine","schema":2,"arch":"x86_64","os":"linux","kernel":"6.1","cpu":"Zen 4","cores":2,"features":["avx2"],"program":"q64-paths 0.1.0","id":"5f1c"}
 //! {"record":"path","operation":"q64_encode","isa":"avx2","delivery":"fills","state":"verified","cases":52000}
 //! {"record":"end","exit":0,"seconds":1.5,"verdict":"every path agrees with the reference"}
 //! "#;

@@ -296,7 +296,17 @@ pub fn read_from(mut input: impl BufRead, name: impl Into<String>) -> Result<Rep
                     reason,
                 });
             }
-            Ok(record) => report.records.push(record),
+            Ok(record) => match record.contradiction() {
+                None => report.records.push(record),
+                Some(reason) => {
+                    return Err(ReadError::Line {
+                        file: file(),
+                        line,
+                        column: 0,
+                        reason,
+                    });
+                }
+            },
             // Only a line that ends too early is cut off. One that is wrong before its end was
             // never right.
             Err(e) if e.is_eof() && !whole => {

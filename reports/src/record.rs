@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plain::one_line;
+
 /// The version of the record format that this crate writes and reads.
 ///
 /// A new optional field leaves it as it is, for readers skip fields that they do not know. A new
@@ -36,6 +38,19 @@ pub enum Record {
     Survivor(Survivor),
     /// The run came to its end: the last line. Without it the run did not finish.
     End(End),
+}
+
+impl Record {
+    /// Why a receipt or a survivor contradicts itself, if it does. Neither is written nor read then:
+    /// it would be no evidence.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let (kind, name, what) = match self {
+            Record::Receipt(receipt) => ("receipt", receipt.name(), receipt.contradiction()?),
+            Record::Survivor(survivor) => ("survivor", survivor.name(), survivor.contradiction()?),
+            _ => return None,
+        };
+        Some(format!("{kind} of \"{}\": {what}", one_line(&name)))
+    }
 }
 
 /// The fingerprint of the machine, and the program that wrote the file.
@@ -291,7 +306,8 @@ pub struct Receipt {
     /// Instructions of libraries, such as libc's memcpy.
     #[serde(default)]
     pub elsewhere: u64,
-    /// Those by CPU feature.
+    /// Those by CPU feature; empty if libraries are counted without being decoded, else they add up to
+    /// `elsewhere`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub elsewhere_features: BTreeMap<String, u64>,
     /// How often instructions with a `rep` prefix repeated themselves.
@@ -320,6 +336,34 @@ impl Receipt {
     pub fn name(&self) -> String {
         path_name(&self.operation, &self.isa, &self.delivery)
     }
+
+    /// Why the receipt contradicts itself, if it does: parts that do not add up, bytes that no call
+    /// asked for.
+    fn contradiction(&self) -> Option<String> {
+        // Wider than its parts, so that no sum wraps into the right one.
+        let sum = |parts: &BTreeMap<String, u64>| parts.values().map(|n| u128::from(*n)).sum();
+        let sums: [(&str, u128, &str, u64); 3] = [
+            ("features", sum(&self.features), "own", self.own),
+            ("mnemonics", sum(&self.mnemonics), "own", self.own),
+            (
+                "elsewhere_features",
+                sum(&self.elsewhere_features),
+                "elsewhere",
+                self.elsewhere,
+            ),
+        ];
+        for (parts, sum, whole, number) in sums {
+            // Libraries may be counted without being decoded.
+            let unsaid = whole == "elsewhere" && self.elsewhere_features.is_empty();
+            if !unsaid && sum != u128::from(number) {
+                return Some(format!(
+                    "the {parts} add up to {sum}, and {whole} is {number}"
+                ));
+            }
+        }
+        (self.allocations == 0 && self.allocated > 0)
+            .then(|| format!("{} bytes allocated by 0 allocations", self.allocated))
+    }
 }
 
 /// A mutant that lived: a change of a path's machine code that its verification did not notice.
@@ -335,7 +379,7 @@ pub struct Survivor {
     pub function: String,
     /// Where the instruction begins, in bytes from the function's beginning.
     pub offset: u64,
-    /// The instruction's bytes in hex, before the change; those that depend on where the program
+    /// The instruction's bytes before the change, as pairs of hex digits with nothing between them; those that depend on where the program
     /// was linked are zero.
     pub bytes: String,
     /// The kind of change and what became of what: `nop`, `immediate ^ 0x01`.
@@ -355,6 +399,23 @@ impl Survivor {
     #[must_use]
     pub fn name(&self) -> String {
         path_name(&self.operation, &self.isa, &self.delivery)
+    }
+
+    /// Why nobody could find the place again or tell why it is accepted, if so.
+    fn contradiction(&self) -> Option<String> {
+        let hex = self.bytes.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if self.bytes.is_empty() || !hex || !self.bytes.len().is_multiple_of(2) {
+            let bytes = one_line(&self.bytes.chars().take(40).collect::<String>());
+            return Some(format!("bytes \"{bytes}\" are no pairs of hex digits"));
+        }
+        let blank = |text: &str| text.trim().is_empty();
+        let unsaid = [
+            ("function", blank(&self.function)),
+            ("change", blank(&self.change)),
+            ("reason", self.accepted.as_deref().is_some_and(blank)),
+        ];
+        let (field, _) = unsaid.into_iter().find(|(_, blank)| *blank)?;
+        Some(format!("an empty {field}"))
     }
 }
 

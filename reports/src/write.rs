@@ -48,7 +48,8 @@ impl Writer {
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`], and nothing is written, if the first record is no
     /// [`Record::Machine`] of schema [`SCHEMA`] or a later one is; if a number is not finite; if a
-    /// figure has neither value nor reason; if the line would be longer than [`MAX_LINE`] bytes.
+    /// figure has neither value nor reason; if a receipt's parts do not add up or a survivor has no
+    /// place; if the line would be longer than [`MAX_LINE`] bytes.
     /// Otherwise what the operating system says; after that, every further call fails, for the file
     /// may end in half a line.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
@@ -107,6 +108,9 @@ impl Writer {
                 return Err(format!("the run took {} s", end.seconds));
             }
             _ => {}
+        }
+        if let Some(what) = record.contradiction() {
+            return Err(what);
         }
         let mut line = serde_json::to_vec(record).map_err(|e| e.to_string())?;
         line.push(b'\n');

@@ -4,10 +4,10 @@ mod common;
 
 use std::io::{BufReader, ErrorKind, Read};
 
-use common::{KILLED, VERIFIED, any_machine, any_record, sample};
+use common::{KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
 use pathproof_reports::{
-    End, Figure, MAX_LINE, Outcome, ReadError, Record, Report, SCHEMA, State, Writer, read,
-    read_from,
+    End, Figure, MAX_LINE, Outcome, ReadError, Receipt, Record, Report, SCHEMA, State, Survivor,
+    Writer, read, read_from,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,11 +55,106 @@ fn kept_files_of_schema_1_are_read() {
 }
 
 #[test]
+fn a_kept_file_of_schema_2_is_read() {
+    let report = sample(RECEIPTS);
+    let machine = report.machine().unwrap();
+    assert_eq!(
+        (machine.schema, machine.libc.as_deref()),
+        (2, Some("glibc 2.36"))
+    );
+    assert_eq!(
+        (report.receipts().count(), report.survivors().count()),
+        (72, 41)
+    );
+    assert_eq!(report.outcome(), Outcome::Failed);
+    // A machine of schema 1 says nothing of its C library, and that is no error.
+    assert_eq!(sample(VERIFIED).machine().unwrap().libc, None);
+}
+
+#[test]
+fn evidence_that_contradicts_itself_is_neither_written_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.jsonl");
+    let mut writer = Writer::create(&path).unwrap();
+    let good = sample(RECEIPTS);
+    writer.write(&good.records[0]).unwrap();
+    let receipt = good.receipts().last().unwrap().clone();
+    let survivor = good.survivors().last().unwrap().clone();
+    let name = "receipt of \"q64_decode/avx512vbmi/fills\": ";
+    type Damage<T> = fn(&mut T);
+    let receipts: [(Damage<Receipt>, &str); 6] = [
+        (|r| r.own += 1, "the features add up to 243, and own is 244"),
+        (
+            |r| *r.features.get_mut("x86-64").unwrap() -= 1,
+            "the features add up to 242, and own is 243",
+        ),
+        (
+            |r| drop(r.mnemonics.pop_first()),
+            "the mnemonics add up to ",
+        ),
+        (
+            |r| r.elsewhere_features = [("avx2".to_owned(), 3)].into(),
+            "the elsewhere_features add up to 3, and elsewhere is 0",
+        ),
+        // A sum that would be right if it wrapped.
+        (
+            |r| {
+                r.own = 0;
+                r.features = [("a".to_owned(), u64::MAX), ("b".to_owned(), 1)].into();
+            },
+            "the features add up to 18446744073709551616, and own is 0",
+        ),
+        (|r| r.allocated = 64, "64 bytes allocated by 0 allocations"),
+    ];
+    let survivors: [(Damage<Survivor>, &str); 6] = [
+        (|s| s.bytes.clear(), "bytes \"\" are no pairs of hex digits"),
+        (|s| s.bytes = "c5f".to_owned(), "bytes \"c5f\" are no pairs"),
+        (
+            |s| s.bytes = "c5 fd".to_owned(),
+            "bytes \"c5 fd\" are no pairs",
+        ),
+        (|s| s.function.clear(), "an empty function"),
+        (|s| s.change = " ".to_owned(), "an empty change"),
+        (|s| s.accepted = Some(String::new()), "an empty reason"),
+    ];
+    let mut bad = Vec::new();
+    for (damage, want) in receipts {
+        let mut receipt = receipt.clone();
+        damage(&mut receipt);
+        bad.push((Record::Receipt(receipt), format!("{name}{want}")));
+    }
+    for (damage, want) in survivors {
+        let mut survivor = survivor.clone();
+        damage(&mut survivor);
+        let name = "survivor of \"q64_decode/avx2/fills\": ";
+        bad.push((Record::Survivor(survivor), format!("{name}{want}")));
+    }
+    for (record, want) in &bad {
+        let error = writer.write(record).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(want), "{want}: {error}");
+        let line = serde_json::to_string(record).unwrap();
+        let error = error_of(&format!("{MACHINE}\n{line}\n"));
+        assert!(
+            error.contains(&format!("records.jsonl line 2: {want}")),
+            "{want}: {error}"
+        );
+    }
+    // Libraries that are counted and not decoded are no contradiction.
+    let counted = Receipt {
+        elsewhere: 7,
+        ..receipt
+    };
+    writer.write(&Record::Receipt(counted)).unwrap();
+    assert_eq!(read(&path).unwrap().records.len(), 2);
+}
+
+#[test]
 fn each_record_is_in_the_file_as_soon_as_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let want = sample(VERIFIED).records;
+    let want = sample(RECEIPTS).records;
     for (i, record) in want.iter().enumerate() {
         writer.write(record).unwrap();
         assert_eq!(
@@ -68,7 +163,7 @@ fn each_record_is_in_the_file_as_soon_as_it_is_written() {
         );
     }
     assert_eq!(read(&path).unwrap().records, want);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), VERIFIED);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), RECEIPTS);
 }
 
 #[test]
@@ -76,7 +171,7 @@ fn the_writer_refuses_what_the_reader_would() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let [Record::Machine(machine), rest @ ..] = &sample(VERIFIED).records[..] else {
+    let [Record::Machine(machine), rest @ ..] = &sample(RECEIPTS).records[..] else {
         panic!()
     };
     let figure = |value, reason: Option<&str>| {

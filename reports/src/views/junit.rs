@@ -6,12 +6,14 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::by_operation;
+use super::evidence::{Evidence, Subject};
 use crate::plain::{block, one_line};
 use crate::record::{Finding, PathRow};
 use crate::{Outcome, Report, State};
 
 /// The report as JUnit XML: a suite per operation, a test case per path.
 ///
+/// What a path executed and its mutation score are the output (`<system-out>`) of its case.
 /// Unavailable is `<skipped>` with the reason; failed and NOT EXECUTED are `<failure>`. A finding
 /// whose path has no row (the run was killed before the ledger) is a failed case too. Where no case
 /// says why the run as a whole is no pass, or where it did not finish, a suite `run` with one
@@ -28,6 +30,7 @@ pub fn junit(report: &Report) -> String {
     {
         document.set_time(time);
     }
+    let evidence = Evidence::of(report);
     let mut told = false;
     let mut rows = HashSet::new();
     for (operation, paths) in by_operation(report) {
@@ -46,13 +49,14 @@ pub fn junit(report: &Report) -> String {
                     ..
                 }
             );
-            suite.add_test_case(case(
-                &row.operation,
-                &row.isa,
-                &row.delivery,
-                row.peer,
-                status,
-            ));
+            let mut case = case(&row.operation, &row.isa, &row.delivery, row.peer, status);
+            if let Some(lines) = evidence.subject(row).map(Subject::in_lines)
+                && !lines.is_empty()
+            {
+                let lines: Vec<String> = lines.iter().map(|line| one_line(line)).collect();
+                case.set_system_out(lines.join("\n"));
+            }
+            suite.add_test_case(case);
         }
         document.add_test_suite(suite);
     }

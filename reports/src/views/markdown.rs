@@ -1,16 +1,19 @@
 //! The report for a pull request.
 
+use super::evidence::Evidence;
 use super::times::Times;
+use super::words::Table;
 use super::{by_operation, other_figures, remark, value_of};
 use crate::number::grouped;
 use crate::plain::{block, one_line};
 use crate::record::{Finding, PathRow};
 use crate::{Outcome, Report, State};
 
-/// How many findings are written out, and how many lines of each dump: a step summary on GitHub may
-/// have 1 MiB.
+/// How many findings are written out, how many lines of each dump, and how many rows of a table: a
+/// step summary on GitHub may have 1 MiB.
 const FINDINGS: usize = 20;
 const DUMP_LINES: usize = 64;
+const ROWS: usize = 200;
 
 /// The report as GitHub-flavoured Markdown, fit for `$GITHUB_STEP_SUMMARY`: the outcome and what
 /// failed first, then the ledger.
@@ -57,9 +60,10 @@ pub fn markdown(report: &Report) -> String {
             .for_each(|row| out += &of_row(row));
         out.push('\n');
     }
-    let times = Times::of(report);
-    out += &measured_times(&times);
-    let figures = other_figures(report, &times);
+    let (evidence, times) = (Evidence::of(report), Times::of(report));
+    out += &titled(&evidence.in_words());
+    out += &titled(&times.in_words());
+    let figures = other_figures(report, &times, &evidence);
     if !figures.is_empty() {
         out += "#### Figures\n\n| figure of | quantity | split | value | reason |\n|---|---|---|--:|---|\n";
         for figure in figures {
@@ -86,8 +90,10 @@ pub fn markdown(report: &Report) -> String {
             .as_ref()
             .map(|h| format!(", guest of {h}"))
             .unwrap_or_default();
+        let libc = m.libc.as_ref().map(|libc| format!(", {libc}"));
+        let libc = libc.unwrap_or_default();
         let machine = format!(
-            "{}, {} cores, {} {}, {}{guest}; {}",
+            "{}, {} cores, {} {}{libc}, {}{guest}; {}",
             m.cpu, m.cores, m.os, m.kernel, m.arch, m.program
         );
         out += &format!("Machine {}: {}.\n", code(&m.id), escaped(&machine));
@@ -110,29 +116,44 @@ fn of_row(row: &PathRow) -> String {
     )
 }
 
-/// A table for each operation and quantity, a row for each path.
-fn measured_times(times: &Times<'_>) -> String {
+/// The tables, each with its title; particulars are folded.
+fn titled(tables: &[Table]) -> String {
     let mut out = String::new();
-    for (operation, grids) in &times.operations {
-        for grid in grids {
-            let (header, rows) = grid.in_words();
-            let numbers = grid.columns.len() + usize::from(grid.has_spread());
-            let (title, unit) = (grid.measure.title, grid.measure.unit);
-            out += &format!("#### {}: {title}, {unit}\n\n", escaped(operation));
-            let header: Vec<String> = header.iter().map(|word| escaped(word)).collect();
-            out += &format!("| {} |\n|", header.join(" | "));
-            for column in 0..header.len() {
-                let number = (1..=numbers).contains(&column);
-                out += if number { "--:|" } else { "---|" };
-            }
-            out.push('\n');
-            for row in rows {
-                let name = code(&row[0]).replace('|', "\\|");
-                let words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
-                out += &format!("| {name} | {} |\n", words.join(" | "));
-            }
-            out.push('\n');
+    for tables in tables.chunk_by(|a, b| a.detail == b.detail) {
+        if tables.iter().all(|table| table.detail) {
+            out += "<details><summary>Particulars</summary>\n\n";
+            out += &tables.iter().map(of_table).collect::<String>();
+            out += "</details>\n\n";
+        } else {
+            out += &tables.iter().map(of_table).collect::<String>();
         }
+    }
+    out
+}
+
+fn of_table(table: &Table) -> String {
+    let mut out = format!("#### {}\n\n", escaped(&table.title));
+    if !table.rows.is_empty() {
+        let header: Vec<String> = table.header.iter().map(|word| escaped(word)).collect();
+        out += &format!("| {} |\n|", header.join(" | "));
+        for column in 0..header.len() {
+            let number = (1..=table.numbers).contains(&column);
+            out += if number { "--:|" } else { "---|" };
+        }
+        out.push('\n');
+        for row in table.rows.iter().take(ROWS) {
+            let name = code(&row[0]).replace('|', "\\|");
+            let words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
+            out += &format!("| {name} | {} |\n", words.join(" | "));
+        }
+        out.push('\n');
+    }
+    if table.rows.len() > ROWS {
+        let left = table.rows.len() - ROWS;
+        out += &format!("And {left} more rows; the records have them all.\n\n");
+    }
+    for note in &table.notes {
+        out += &format!("{}\n\n", escaped(note));
     }
     out
 }

@@ -1,12 +1,14 @@
 //! What is shown from the records: pure functions of a [`Report`], one file each.
 
 mod chart;
+mod evidence;
 mod junit;
 mod markdown;
 mod page;
 mod palette;
 mod text;
 mod times;
+mod words;
 
 pub use junit::junit;
 pub use markdown::markdown;
@@ -16,6 +18,7 @@ pub use text::text;
 use crate::number::measured;
 use crate::record::{Figure, PathRow};
 use crate::{Record, Report};
+use evidence::Evidence;
 use times::Times;
 
 /// The quantity that the ledger and its chart show.
@@ -69,12 +72,16 @@ fn label(isa: &str, delivery: &str) -> String {
     parts.join("/")
 }
 
-/// Figures that neither the ledger nor a table of times nor a chart shows.
-fn other_figures<'a>(report: &'a Report, times: &Times<'_>) -> Vec<&'a Figure> {
+/// Figures that neither the ledger nor a table of times or evidence nor a chart shows.
+fn other_figures<'a>(
+    report: &'a Report,
+    times: &Times<'_>,
+    evidence: &Evidence<'_>,
+) -> Vec<&'a Figure> {
     report
         .figures()
         .filter(|figure| figure.quantity != CASES || figure.split.is_none())
-        .filter(|figure| !times.show(figure))
+        .filter(|figure| !times.show(figure) && !evidence.show(figure))
         .collect()
 }
 

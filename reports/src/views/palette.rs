@@ -95,6 +95,87 @@ pub(super) fn kind(kind: &str) -> Ink {
     KINDS.get(rank(kind)).map_or(OTHER, |(_, ink)| *ink)
 }
 
+/// CPU features from what every CPU has to what few have: each step stands out more from the surface
+/// than the one before it, so that a path's kind is seen without reading.
+const FEATURES: [(&[&str], Ink); 6] = [
+    (&["x86-64"], Ink::new("feature-1", 0xA8_AC_B1, 0x52_54_59)),
+    (
+        &[
+            "sse3",
+            "ssse3",
+            "sse4.1",
+            "sse4.2",
+            "sse4a",
+            "popcnt",
+            "lzcnt",
+            "bmi1",
+            "bmi2",
+            "adx",
+            "movbe",
+            "aes",
+            "pclmulqdq",
+            "sha",
+        ],
+        Ink::new("feature-2", 0x8B_93_0F, 0x66_6D_00),
+    ),
+    (
+        &["avx", "f16c", "fma"],
+        Ink::new("feature-3", 0x50_7C_76, 0x63_90_8A),
+    ),
+    (
+        &["avx2", "avxvnni", "vaes", "vpclmulqdq"],
+        Ink::new("feature-4", 0x04_5F_D4, 0x42_8C_FE),
+    ),
+    (
+        &["avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"],
+        Ink::new("feature-5", 0x49_36_72, 0xC1_AF_F6),
+    ),
+    (
+        &[
+            "avx512ifma",
+            "avx512vbmi",
+            "avx512vbmi2",
+            "avx512vnni",
+            "avx512bitalg",
+            "avx512vpopcntdq",
+            "avx512bf16",
+            "avx512fp16",
+            "gfni",
+        ],
+        Ink::new("feature-6", 0x67_00_1D, 0xFD_D6_D8),
+    ),
+];
+
+/// Which step a feature is on, and its place there.
+fn step(feature: &str) -> Option<(usize, usize)> {
+    FEATURES.iter().enumerate().find_map(|(step, (names, _))| {
+        let place = names.iter().position(|name| *name == feature)?;
+        Some((step, place))
+    })
+}
+
+/// The order of features in a bar, a list and the legend: the rarest first, those that are not known
+/// last.
+pub(super) fn rank_of_feature(feature: &str) -> impl Ord + use<> {
+    std::cmp::Reverse(step(feature))
+}
+
+/// The colour of a feature.
+pub(super) fn feature(feature: &str) -> Ink {
+    step(feature).map_or(OTHER, |(step, _)| FEATURES[step].1)
+}
+
+/// What became of mutants.
+pub(super) const KILLED: Ink = Ink::new("killed", 0x2B_6C_8F, 0x6F_B3_D6);
+pub(super) const ACCEPTED: Ink = Ink::new("accepted", 0xA9_AF_B9, 0x5A_61_6C);
+pub(super) const OPEN: Ink = Ink::new("open", 0xB9_3A_0A, 0xFF_8A_4C);
+
+/// Of words upon a colour: the one of text and surface that can be read there, in light and dark.
+pub(super) fn upon(ink: Ink) -> Ink {
+    let weak = [FEATURES[0].1, FEATURES[1].1, ACCEPTED];
+    if weak.contains(&ink) { TEXT } else { SURFACE }
+}
+
 /// Instruction sets by slot: a path keeps its colour and its mark in every chart.
 const ISAS: [(&str, Ink, Shape); 8] = [
     (
@@ -178,12 +259,17 @@ pub(super) fn shape(isa: &str) -> Shape {
 
 /// The colour of a row of figures; `peers` are all peers of the report, in its order.
 pub(super) fn of(row: &Row<'_>, peers: &[&str]) -> Ink {
-    match row.who {
-        Who::Path => slot(row.isa).map_or(OTHER, |(_, ink, _)| *ink),
+    path(row.isa, row.who, peers)
+}
+
+/// The colour of a path or peer.
+pub(super) fn path(isa: &str, who: Who, peers: &[&str]) -> Ink {
+    match who {
+        Who::Path => slot(isa).map_or(OTHER, |(_, ink, _)| *ink),
         Who::Auto => AUTO,
         Who::Roofline => ROOFLINE,
         Who::Peer => {
-            let place = peers.iter().position(|peer| *peer == row.isa);
+            let place = peers.iter().position(|peer| *peer == isa);
             place.map_or(OTHER, |place| PEERS[place % PEERS.len()])
         }
     }
@@ -191,13 +277,15 @@ pub(super) fn of(row: &Row<'_>, peers: &[&str]) -> Ink {
 
 fn all() -> impl Iterator<Item = Ink> {
     let named = [
-        SURFACE, RAISED, TEXT, MUTED, LINE, GOOD, BAD, WARN, OTHER, AUTO, ROOFLINE,
+        SURFACE, RAISED, TEXT, MUTED, LINE, GOOD, BAD, WARN, OTHER, AUTO, ROOFLINE, KILLED,
+        ACCEPTED, OPEN,
     ];
     named
         .into_iter()
         .chain(KINDS.into_iter().map(|(_, ink)| ink))
         .chain(ISAS.into_iter().map(|(_, ink, _)| ink))
         .chain(PEERS)
+        .chain(FEATURES.into_iter().map(|(_, ink)| ink))
 }
 
 /// The variables, light by default and dark where the reader prefers it.
@@ -378,6 +466,59 @@ mod tests {
             }
             assert!(contrast(scheme(ROOFLINE), scheme(SURFACE)) >= 2.2);
         }
+    }
+
+    #[test]
+    fn features_are_a_scale_that_every_sight_can_tell_apart() {
+        for scheme in schemes() {
+            let colors = FEATURES.map(|(_, ink)| scheme(ink));
+            let least = least_distance(&colors);
+            assert!(least > 0.13, "{least}");
+            // Ordered: each stands out more than the one before.
+            let ranks = colors.map(|color| contrast(color, scheme(SURFACE)));
+            assert!(ranks[0] >= 2.2, "{ranks:?}");
+            for pair in ranks.windows(2) {
+                assert!(pair[1] > pair[0] * 1.07, "{ranks:?}");
+            }
+            // The grey of features that are not known is another one.
+            let greys = [colors[0], scheme(OTHER)];
+            assert!(least_distance(&greys) > 0.09, "{}", least_distance(&greys));
+        }
+    }
+
+    #[test]
+    fn the_fate_of_mutants_can_be_told_by_every_sight() {
+        for scheme in schemes() {
+            let colors = [KILLED, ACCEPTED, OPEN].map(scheme);
+            assert!(
+                least_distance(&colors) > 0.15,
+                "{}",
+                least_distance(&colors)
+            );
+            for color in colors {
+                assert!(contrast(color, scheme(SURFACE)) >= 2.1, "{color:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_upon_a_bar_can_be_read() {
+        let features = FEATURES.into_iter().map(|(_, ink)| ink);
+        for ink in features.chain([KILLED, ACCEPTED, OPEN]) {
+            for scheme in schemes() {
+                let contrast = contrast(scheme(upon(ink)), scheme(ink));
+                assert!(contrast >= 4.5, "{} {contrast}", ink.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rarest_feature_comes_first_and_the_unknown_last() {
+        let mut names = ["x86-64", "avx10", "avx2", "gfni", "avx512f", "avx", "bmi2"];
+        names.sort_by_key(|name| rank_of_feature(name));
+        let want = ["gfni", "avx512f", "avx2", "avx", "bmi2", "x86-64", "avx10"];
+        assert_eq!(names, want);
+        assert_eq!((feature("avx10"), feature("avx2")), (OTHER, FEATURES[3].1));
     }
 
     #[test]

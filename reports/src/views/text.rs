@@ -5,8 +5,9 @@ use std::ops::Range;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 
+use super::evidence::Evidence;
 use super::times::Times;
-use super::{CASES, by_operation, other_figures, palette, remark, value_of};
+use super::{CASES, by_operation, other_figures, palette, remark, value_of, words};
 use crate::number::{grouped, measured};
 use crate::plain::{block, one_line};
 use crate::record::{Figure, Finding};
@@ -33,9 +34,12 @@ pub fn text(report: &Report, color: bool) -> String {
             out.push('\n');
         }
     }
-    let times = Times::of(report);
-    out += &measured_times(&times);
-    let figures = other_figures(report, &times);
+    let (evidence, times) = (Evidence::of(report), Times::of(report));
+    for table in evidence.in_words().iter().chain(&times.in_words()) {
+        out += &titled(table);
+        out.push('\n');
+    }
+    let figures = other_figures(report, &times, &evidence);
     if !figures.is_empty() {
         let mut table = plain_table(&["figure of", "quantity", "split", "value", "reason"], 3..4);
         for figure in figures {
@@ -190,26 +194,35 @@ fn of_finding(finding: &Finding, color: bool) -> String {
     out
 }
 
-/// A table for each operation and quantity, a row for each path.
-fn measured_times(times: &Times<'_>) -> String {
-    let mut out = String::new();
-    for (operation, grids) in &times.operations {
-        for grid in grids {
-            let (header, rows) = grid.in_words();
-            let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            // The spread stands with the numbers.
-            let numbers = grid.columns.len() + usize::from(grid.has_spread());
-            let mut table = plain_table(&header, 1..1 + numbers);
-            for row in rows {
-                table.add_row(row.iter().map(|word| one_line(word)));
-            }
-            let (title, unit) = (grid.measure.title, grid.measure.unit);
-            out += &format!(
-                "{}: {title}, {unit}\n{}\n",
-                one_line(operation),
-                lines(&table)
-            );
+/// The table with its title. Columns of text would take more width than a terminal has: they are
+/// one, in which each has a line.
+fn titled(words: &words::Table) -> String {
+    let behind = 1 + words.numbers;
+    let stacked = |cells: &[String], between: &str| -> Vec<String> {
+        let (columns, texts) = cells.split_at(behind.min(cells.len()));
+        let texts: Vec<String> = texts
+            .iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| one_line(text))
+            .collect();
+        let mut cells: Vec<String> = columns.iter().map(|word| one_line(word)).collect();
+        if words.header.len() > behind {
+            cells.push(texts.join(between));
         }
+        cells
+    };
+    let mut out = format!("{}\n", one_line(&words.title));
+    if !words.rows.is_empty() {
+        let header = stacked(&words.header, "; ");
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let mut table = plain_table(&header, 1..behind);
+        for row in &words.rows {
+            table.add_row(stacked(row, "\n"));
+        }
+        out += &lines(&table);
+    }
+    for note in &words.notes {
+        out += &format!("{}\n", one_line(note));
     }
     out
 }

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use super::by_operation;
+use super::words::Table;
 use crate::number::{significant, size};
 use crate::plain::one_line;
 use crate::record::{Figure, PathRow};
@@ -116,6 +117,17 @@ pub(super) enum Who {
     Roofline,
 }
 
+impl Who {
+    pub(super) fn of(isa: &str, peer: bool) -> Self {
+        match isa {
+            ROOFLINE if peer => Who::Roofline,
+            _ if peer => Who::Peer,
+            "auto" => Who::Auto,
+            _ => Who::Path,
+        }
+    }
+}
+
 /// All that was measured in one report.
 #[derive(Debug)]
 pub(super) struct Times<'a> {
@@ -213,6 +225,14 @@ impl<'a> Times<'a> {
         times
     }
 
+    /// All grids in words, one after the other.
+    pub(super) fn in_words(&self) -> Vec<Table> {
+        let operations = self.operations.iter();
+        operations
+            .flat_map(|(operation, grids)| grids.iter().map(|grid| grid.in_words(operation)))
+            .collect()
+    }
+
     /// Whether one of the grids has this very figure.
     pub(super) fn show(&self, figure: &Figure) -> bool {
         self.shown.contains(&std::ptr::from_ref(figure))
@@ -248,13 +268,7 @@ impl<'a> Times<'a> {
             rows: Vec::new(),
         };
         for row in ledger {
-            let who = match row.isa.as_str() {
-                ROOFLINE if row.peer => Who::Roofline,
-                _ if row.peer => Who::Peer,
-                "auto" => Who::Auto,
-                _ => Who::Path,
-            };
-            grid.row(&row.isa, &row.delivery, who);
+            grid.row(&row.isa, &row.delivery, Who::of(&row.isa, row.peer));
         }
         for figure in of_it {
             let who = match figure.isa.as_str() {
@@ -480,9 +494,8 @@ impl<'a> Grid<'a> {
         notes
     }
 
-    /// The grid in words for a terminal or Markdown: the header, and the rows. Text from records is
-    /// as it is there.
-    pub(super) fn in_words(&self) -> (Vec<String>, Vec<Vec<String>>) {
+    /// The grid in words for a terminal or Markdown.
+    fn in_words(&self, operation: &str) -> Table {
         let spread = self.has_spread();
         let notes = self.rows.iter().any(|row| !self.notes(row).is_empty());
         let mut header = vec!["path".to_owned()];
@@ -511,7 +524,14 @@ impl<'a> Grid<'a> {
             }
             words
         };
-        (header, self.rows.iter().map(words_of).collect())
+        Table {
+            title: format!("{operation}: {}, {}", self.measure.title, self.measure.unit),
+            header,
+            // The spread stands with the numbers.
+            numbers: self.columns.len() + usize::from(spread),
+            rows: self.rows.iter().map(words_of).collect(),
+            ..Table::default()
+        }
     }
 }
 

@@ -4,10 +4,13 @@
     reason = "three test programs compile this module, and none needs all of it"
 )]
 
+use std::collections::BTreeMap;
+
 use pathproof_reports::{
-    End, Figure, Finding, Machine, PathRow, Record, Report, Run, SCHEMA, State, read_from,
+    End, Figure, Finding, Machine, PathRow, Receipt, Record, Report, Run, SCHEMA, State, Survivor,
+    read_from,
 };
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -22,6 +25,9 @@ pub(crate) const KILLED: &str = include_str!("../samples/killed.jsonl");
 pub(crate) const TIMED: &str = include_str!("../samples/timed.jsonl");
 /// The same on a machine without AVX-512.
 pub(crate) const TIMED_AVX2: &str = include_str!("../samples/timed-avx2.jsonl");
+/// Receipts, counts and mutation scores of two operations: a path that allocates, one whose receipt
+/// is cut, calls that are refused, a peer, three survivors that nobody accepted.
+pub(crate) const RECEIPTS: &str = include_str!("../samples/receipts.jsonl");
 
 pub(crate) fn sample(text: &str) -> Report {
     read_from(text.as_bytes(), "records.jsonl").unwrap()
@@ -83,12 +89,13 @@ prop_compose! {
         cores in any::<u32>(),
         features in vec(any_text(), 0..4),
         hypervisor in maybe(),
+        libc in maybe(),
         rustc in maybe(),
     ) -> Record {
         let mut text = text.into_iter();
         let mut next = || text.next().unwrap();
         Record::Machine(Machine {
-            schema: SCHEMA, arch: next(), os: next(), kernel: next(), cpu: next(), cores, features, hypervisor, libc: None, rustc,
+            schema: SCHEMA, arch: next(), os: next(), kernel: next(), cpu: next(), cores, features, hypervisor, libc, rustc,
             program: next(), id: next(),
         })
     }
@@ -139,6 +146,11 @@ fn any_figure(value: impl Strategy<Value = f64>) -> impl Strategy<Value = Record
         "speed against the best peer",
         "returns against fills",
         "a call",
+        "instructions, marginal",
+        "instructions, fixed",
+        "mutants",
+        "mutants killed",
+        "mutants accepted",
     ];
     let quantity = prop_oneof![
         2 => Just("cases".to_owned()),
@@ -147,16 +159,23 @@ fn any_figure(value: impl Strategy<Value = f64>) -> impl Strategy<Value = Record
     ];
     let size = prop_oneof![3 => Just(384), 3 => Just(4096), 1 => any::<u64>()];
     let split = option::of(prop_oneof![
-        2 => Just("aligned".to_owned()),
+        1 => Just("aligned".to_owned()),
+        1 => Just("nop".to_owned()),
         4 => size.prop_map(|size| size.to_string()),
         1 => any_text(),
     ]);
     let unit = prop_oneof![
-        3 => proptest::sample::select(vec!["GB/s", "x", "x the time", "ns"]).prop_map(str::to_owned),
+        3 => proptest::sample::select(vec![
+            "GB/s", "x", "x the time", "ns", "instructions per 64 bytes", "instructions per call", "mutants",
+        ]).prop_map(str::to_owned),
         1 => any_text().prop_map(|peer| format!("x {peer}")),
         1 => any_text(),
     ];
-    let value = prop_oneof![1 => 0.001..1000.0f64, 1 => value];
+    let value = prop_oneof![
+        2 => 0.001..1000.0f64,
+        1 => (0..1000u32).prop_map(f64::from),
+        2 => value,
+    ];
     (
         any_name(),
         quantity,
@@ -192,6 +211,65 @@ prop_compose! {
     }
 }
 
+/// Counts by name, and what they add up to.
+fn any_counts() -> impl Strategy<Value = (BTreeMap<String, u64>, u64)> {
+    let name = prop_oneof![
+        4 => proptest::sample::select(vec!["x86-64", "ssse3", "avx", "avx2", "avx512vbmi"])
+            .prop_map(str::to_owned),
+        1 => any_text(),
+    ];
+    let count = prop_oneof![4 => 0..1_000_000u64, 1 => 0..u64::MAX / 4];
+    btree_map(name, count, 0..4).prop_map(|counts| {
+        let sum = counts.values().sum();
+        (counts, sum)
+    })
+}
+
+prop_compose! {
+    /// A receipt whose parts add up.
+    fn any_receipt()(
+        name in any_name(), (peer, refused, cut) in any::<(bool, bool, bool)>(),
+        length in prop_oneof![Just(384), Just(4097), any::<u64>()],
+        (features, own) in any_counts(), (elsewhere_features, elsewhere) in any_counts(),
+        mnemonic in any_text(), (hot_loop, functions) in (vec(any_text(), 0..12), vec(any_text(), 0..3)),
+        (repeats, allocations, allocated, copied) in any::<(u64, u64, u64, u64)>(),
+    ) -> Record {
+        let [operation, isa, delivery] = name;
+        Record::Receipt(Receipt {
+            operation, isa, delivery, peer, length, refused, cut, own, features,
+            mnemonics: BTreeMap::from([(mnemonic, own)]), elsewhere, elsewhere_features, repeats, hot_loop, functions,
+            allocations, allocated: if allocations == 0 { 0 } else { allocated }, copied,
+        })
+    }
+}
+
+/// The same, and receipts that contradict themselves, as only a program can build them.
+fn any_receipt_at_all() -> impl Strategy<Value = Record> {
+    (any_receipt(), option::of(any::<u64>())).prop_map(|(record, other)| match record {
+        Record::Receipt(receipt) => Record::Receipt(Receipt {
+            own: other.unwrap_or(receipt.own),
+            ..receipt
+        }),
+        other => other,
+    })
+}
+
+prop_compose! {
+    fn any_survivor()(
+        name in any_name(), text in vec(any_text(), 3), offset in any::<u64>(), bytes in "([0-9a-f]{2}){1,15}",
+        (source, accepted) in (maybe(), maybe()),
+    ) -> Record {
+        let [operation, isa, delivery] = name;
+        let [function, change, instruction] = text.try_into().unwrap();
+        // What is empty could not be found again.
+        let (function, change) = (format!("f{function}"), format!("nop{change}"));
+        let accepted = accepted.map(|why| format!("because {why}"));
+        Record::Survivor(Survivor {
+            operation, isa, delivery, function, offset, bytes, change, instruction, source, accepted,
+        })
+    }
+}
+
 fn any_end(seconds: impl Strategy<Value = f64>) -> impl Strategy<Value = Record> {
     (any::<u8>(), seconds, any_text()).prop_map(|(exit, seconds, verdict)| {
         Record::End(End {
@@ -211,6 +289,8 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         any_path(),
         any_figure(finite()),
         any_finding(),
+        any_receipt(),
+        any_survivor(),
         any_end(finite())
     ]
 }
@@ -224,6 +304,8 @@ pub(crate) fn any_report() -> impl Strategy<Value = Report> {
             any_path(),
             any_figure(ANY),
             any_finding(),
+            any_receipt_at_all(),
+            any_survivor(),
             any_end(ANY),
             any_machine()
         ]

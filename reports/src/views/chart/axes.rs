@@ -127,18 +127,23 @@ impl Layout {
                 .filter(|tick| (from..=to).contains(tick))
                 .collect();
         }
-        let rough = to / 4.0;
-        let decade = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .map(|step| step * decade)
-            .into_iter()
-            .find(|step| *step >= rough)
-            .unwrap_or(rough);
-        (0..=4)
-            .map(|n| f64::from(n) * step)
-            .filter(|tick| *tick <= to)
-            .collect()
+        steps(to)
     }
+}
+
+/// At most five round values from zero to this one.
+pub(super) fn steps(to: f64) -> Vec<f64> {
+    let rough = to / 4.0;
+    let decade = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .map(|step| step * decade)
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(rough);
+    (0..=4)
+        .map(|n| f64::from(n) * step)
+        .filter(|tick| *tick <= to)
+        .collect()
 }
 
 /// The axes and their words.
@@ -213,7 +218,7 @@ pub(super) fn axes(
 }
 
 /// As short as it can be: `0.5`, not `0.500`.
-fn name_of_tick(tick: f64) -> String {
+pub(super) fn name_of_tick(tick: f64) -> String {
     let name = thin(tick);
     if name.contains('.') {
         name.trim_end_matches('0').to_owned()

@@ -4,8 +4,10 @@
 
 mod axes;
 pub(super) mod cases;
+pub(super) mod evidence;
 pub(super) mod lines;
 pub(super) mod speedups;
+pub(super) mod stacks;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -1,11 +1,13 @@
 //! One self-contained page.
 
+mod evidence;
 mod times;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::cases::{self, Bars, Cell};
 use super::chart::{DrawingError, Picture};
+use super::evidence::Evidence;
 use super::palette::{self, Ink};
 use super::times::{self as measured_times, Times};
 use super::{by_operation, other_figures, remark, value_of};
@@ -92,6 +94,7 @@ fn name_of(report: &Report) -> String {
 fn section(report: &Report, peers: &[&str]) -> Markup {
     let findings: Vec<&Finding> = report.findings().collect();
     let (times, bars) = (Times::of(report), Bars::of(report));
+    let evidence = Evidence::of(report);
     html! {
         section.report {
             h1 { (one_line(&name_of(report))) }
@@ -103,13 +106,14 @@ fn section(report: &Report, peers: &[&str]) -> Markup {
             }
             h2 { "Ledger" }
             (ledger(report))
+            (evidence::section(&evidence, peers))
             (times::section(&times, peers))
-            // A run that measures may check without recording kinds.
-            @if !bars.kinds.is_empty() || times.operations.is_empty() {
+            // A run that measures or steps may check without recording kinds.
+            @if !bars.kinds.is_empty() || (times.operations.is_empty() && evidence.is_empty()) {
                 h2 { "Cases by kind of check" }
                 (cases(&bars))
             }
-            (figures(report, &times))
+            (figures(report, &times, &evidence))
         }
     }
 }
@@ -152,11 +156,15 @@ fn facts(report: &Report) -> Markup {
                     @if let Some(guest) = &machine.hypervisor { ", guest of " (one_line(guest)) }
                     span.muted { " · fingerprint " code { (one_line(&machine.id)) } }
                 }
+                @if let Some(libc) = &machine.libc { dt { "C library" } dd { (one_line(libc)) } }
                 @if let Some(rustc) = &machine.rustc { dt { "Compiler" } dd { (one_line(rustc)) } }
                 dt { "CPU features" }
                 dd.muted { (one_line(&machine.features.join(" "))) }
             }
-            dt { "Records" } dd { code { (one_line(&report.source)) } ", schema " (crate::SCHEMA) }
+            dt { "Records" } dd {
+                code { (one_line(&report.source)) }
+                @if let Some(machine) = report.machine() { ", schema " (machine.schema) }
+            }
         }
     }
 }
@@ -234,7 +242,7 @@ fn cases(bars: &Bars) -> Markup {
         return html! { p { "The records have no cases by kind of check, so there is nothing to draw." } (numbers(bars)) };
     }
     html! {
-        (legend(bars))
+        (legend(bars.kinds.iter().map(String::as_str), palette::kind))
         (pictures(|width| cases::draw(bars, width)))
         details {
             summary { "The same numbers as a table" }
@@ -259,19 +267,20 @@ fn pictures(draw: impl Fn(u32) -> Result<Picture, DrawingError>) -> Markup {
     }
 }
 
-fn legend(bars: &Bars) -> Markup {
-    let (named, other): (Vec<&String>, Vec<&String>) = bars
-        .kinds
-        .iter()
-        .partition(|kind| palette::kind(kind) != palette::OTHER);
-    let entry =
-        |ink: Ink, text: &str| html! { li { span style={ "background:" (ink.var()) } {} (text) } };
+/// Names in their order, those of one colour together.
+fn legend<'n>(names: impl IntoIterator<Item = &'n str>, ink: impl Fn(&str) -> Ink) -> Markup {
+    let mut entries: Vec<(Ink, Vec<String>)> = Vec::new();
+    for name in names {
+        let ink = ink(name);
+        match entries.iter_mut().find(|(known, _)| *known == ink) {
+            Some((_, names)) => names.push(one_line(name)),
+            None => entries.push((ink, vec![one_line(name)])),
+        }
+    }
     html! {
         ul.legend {
-            @for kind in named { (entry(palette::kind(kind), kind)) }
-            @if !other.is_empty() {
-                @let names: Vec<String> = other.iter().map(|kind| one_line(kind)).collect();
-                (entry(palette::OTHER, &names.join(", ")))
+            @for (ink, names) in entries {
+                li { span style={ "background:" (ink.var()) } {} (names.join(", ")) }
             }
         }
     }
@@ -322,8 +331,8 @@ fn numbers(bars: &Bars) -> Markup {
 }
 
 /// Everything else that the records have numbers of.
-fn figures(report: &Report, times: &Times<'_>) -> Markup {
-    let figures = other_figures(report, times);
+fn figures(report: &Report, times: &Times<'_>, evidence: &Evidence<'_>) -> Markup {
+    let figures = other_figures(report, times, evidence);
     if figures.is_empty() {
         return html! {};
     }

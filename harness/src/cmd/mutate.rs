@@ -9,7 +9,7 @@ use super::session::{Session, any, complain, default_out, matches_nothing, progr
 use super::{Common, MutateArgs};
 use crate::ledger::exit;
 use crate::mutate::accepted::{Accepted, Entry};
-use crate::mutate::{Mutant, Mutated, Score, Trial, mutate_all};
+use crate::mutate::{Mutant, Mutated, Mutation, Score, Trial, mutate_all};
 use crate::plan::{Check, Settings};
 use crate::verify::Job;
 use crate::worker::protocol::{Catalog, SubjectEntry};
@@ -130,17 +130,7 @@ fn go(
                 .count() as u64;
             old += known;
             fresh += survivors.len() as u64 - known;
-            for record in figures(
-                &of.name,
-                entry,
-                &mutation
-                    .scores
-                    .iter()
-                    .map(|(kind, score)| (kind.name(), *score))
-                    .collect::<Vec<_>>(),
-                score,
-                known,
-            ) {
+            for record in figures(&of.name, entry, &mutation, known) {
                 session.put(record)?;
             }
             survivors
@@ -227,8 +217,7 @@ fn row(operation: &str, entry: &SubjectEntry, state: State, reason: Option<Strin
 fn figures(
     operation: &str,
     entry: &SubjectEntry,
-    kinds: &[(&str, Score)],
-    all: Score,
+    mutation: &Mutation,
     accepted: u64,
 ) -> Vec<Record> {
     let of = |quantity: &str, value: u64| {
@@ -238,14 +227,16 @@ fn figures(
             &entry.delivery,
         )
     };
+    let all = mutation.score();
     let mut figures = vec![
         of("mutants", all.mutants),
         of("mutants killed", all.killed),
         of("mutants accepted", accepted),
+        of("dead bits of constants, left out", mutation.dead),
     ];
-    for (kind, score) in kinds {
-        figures.push(of("mutants", score.mutants).split(*kind));
-        figures.push(of("mutants killed", score.killed).split(*kind));
+    for (kind, score) in &mutation.scores {
+        figures.push(of("mutants", score.mutants).split(kind.name()));
+        figures.push(of("mutants killed", score.killed).split(kind.name()));
     }
     figures.into_iter().map(Record::Figure).collect()
 }

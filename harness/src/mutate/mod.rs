@@ -40,6 +40,9 @@ const LEAST: Duration = Duration::from_millis(30);
 /// How many times the processor time of the unchanged path a child may take.
 const TIMES: u32 = 20;
 
+/// At how many offsets all pairs of bytes are tried, before bits of a constant are called dead: more than the period of a codec.
+const PAIRS_AT: u64 = 8;
+
 /// What is asked of the verification that is put to the test.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Trial {
@@ -61,6 +64,8 @@ pub(crate) struct Score {
 pub(crate) struct Mutation {
     pub(crate) scores: BTreeMap<Kind, Score>,
     pub(crate) survivors: Vec<Mutant>,
+    /// Changes of constants that are no mutants, for nothing depends on what they change.
+    pub(crate) dead: u64,
     /// The instructions that were changed: function and offset.
     pub(crate) sites: BTreeSet<(String, u64)>,
 }
@@ -163,7 +168,7 @@ pub(crate) fn mutate(
         return Err("no such path".into());
     };
     let stepped = Stepped::of(code, operation, path, subject, bench, page)?;
-    let mutants = sites::mutants(code, &stepped.sites, &stepped.constants);
+    let mutants = sites::mutants(code, &stepped.sites, &stepped.constants, &stepped.taken);
     let mut mutation = Mutation {
         sites: mutants
             .iter()
@@ -227,7 +232,20 @@ pub(crate) fn mutate(
         }
     }
     trying.must_pass(limit, &ready.cases, &order)?;
+    trying.bury(plan, &mut mutation)?;
     Ok(mutation)
+}
+
+/// One patch that changes every bit that any of these changes.
+fn together<'m>(mutants: impl Iterator<Item = &'m Mutant>) -> Vec<(u64, u8)> {
+    let mut flips: BTreeMap<u64, u8> = BTreeMap::new();
+    for &(at, new) in mutants.flat_map(|mutant| &mutant.patch) {
+        *flips.entry(at).or_default() |= step::byte_at(at) ^ new;
+    }
+    flips
+        .into_iter()
+        .map(|(at, flip)| (at, step::byte_at(at) ^ flip))
+        .collect()
 }
 
 /// Puts a case first, for what killed one mutant is likely to kill the next.
@@ -238,6 +256,67 @@ fn to_front(order: &mut [usize], case: usize) {
 }
 
 impl Trying<'_> {
+    /// Takes the dead out of the survivors: bits of constants that no two neighbouring bytes of an input tell, whatever their values.
+    /// All of them are changed at once, then all pairs are tried at each of the first offsets of a block.
+    fn bury(&mut self, plan: &Plan<'_>, mutation: &mut Mutation) -> Result<(), String> {
+        let (constants, others): (Vec<Mutant>, Vec<Mutant>) =
+            std::mem::take(&mut mutation.survivors)
+                .into_iter()
+                .partition(|mutant| mutant.kind == Kind::Constant);
+        mutation.survivors = others;
+        // By the instruction that reads them: one that is alive after all does not keep the others from rest.
+        let mut graves: BTreeMap<(String, u64), Vec<Mutant>> = BTreeMap::new();
+        for mutant in constants {
+            graves
+                .entry((mutant.function.clone(), mutant.offset))
+                .or_default()
+                .push(mutant);
+        }
+        let (mut graves, mut alive): (Vec<Vec<Mutant>>, Vec<Mutant>) =
+            (graves.into_values().collect(), Vec::new());
+        for offset in 0..PAIRS_AT {
+            if graves.is_empty() {
+                break;
+            }
+            let mut pairs = Vec::with_capacity(1 << 16);
+            for pair in 0..1 << 16 {
+                self.page.preparing(pair);
+                let case = plan.case(Check::Pairs, offset << 16 | pair);
+                let prepared = Prepared::new(self.operation, &case)?;
+                pairs.push(Ready1 {
+                    case,
+                    prepared,
+                    law: None,
+                });
+            }
+            let order: Vec<usize> = (0..pairs.len()).collect();
+            let limit = self.limit(&pairs)?;
+            let mut dead = |graves: &[Vec<Mutant>]| {
+                let patch = together(graves.iter().flatten());
+                self.fate(&patch, limit, &pairs, &order, &mut |_| true)
+                    .map(|(fate, _)| fate == Fate::Survived)
+            };
+            if !dead(&graves)? {
+                let mut left = Vec::new();
+                for grave in graves {
+                    if dead(std::slice::from_ref(&grave))? {
+                        left.push(grave);
+                    } else {
+                        alive.extend(grave);
+                    }
+                }
+                graves = left;
+            }
+        }
+        let dead = graves.iter().flatten().count() as u64;
+        mutation.dead = dead;
+        if let Some(score) = mutation.scores.get_mut(&Kind::Constant) {
+            score.mutants -= dead;
+        }
+        mutation.survivors.extend(alive);
+        Ok(())
+    }
+
     /// The processor time that a child may take: many times what the unchanged path takes.
     fn limit(&mut self, cases: &[Ready1]) -> Result<Duration, String> {
         let started = ProcessTime::now();
@@ -316,8 +395,9 @@ fn is_quick(check: Check, index: u64) -> bool {
 struct Stepped {
     sites: Vec<u64>,
     constants: BTreeMap<u64, u64>,
-    /// A short case, and the steps that are not the path's.
-    short: Prepared,
+    taken: BTreeSet<u64>,
+    /// Short cases, one that is refused among them, and the steps that are not the path's.
+    short: Vec<Prepared>,
     around: step::Trace,
 }
 
@@ -365,16 +445,25 @@ impl Stepped {
             traces.push(trace);
         }
         sites.retain(|site| !off.contains(site));
+        let mut taken = BTreeSet::new();
         for trace in &traces {
+            taken.extend(trace.taken());
             constants.extend(trace.constants(code, &|at| sites.contains(&at)));
         }
-        let block = 2 * path.block.min(VERY_LONG) + 1;
-        let short = prepare(Class::of(block))?;
-        bench.load(&short, 0);
-        let around = receipt::trace(&empty, subject, &short, step::LIMIT, bench)?;
+        let length = 2 * path.block.min(VERY_LONG) + 1;
+        let mut short = vec![prepare(Class::of(length))?];
+        if operation.from_bytes.is_some() {
+            short.push(prepare(Class {
+                length,
+                damaged: true,
+            })?);
+        }
+        bench.load(&short[0], 0);
+        let around = receipt::trace(&empty, subject, &short[0], step::LIMIT, bench)?;
         Ok(Self {
             sites: sites.into_iter().collect(),
             constants,
+            taken,
             short,
             around,
         })
@@ -382,9 +471,11 @@ impl Stepped {
 
     /// Whether a call keeps what the calling convention asks it to keep.
     fn keeps(&self, code: &mut Code, path: &CodePath, subject: usize, bench: &mut Bench) -> bool {
-        bench.load(&self.short, 0);
-        let trace = receipt::trace(path, subject, &self.short, step::LIMIT, bench);
-        trace.is_ok_and(|trace| step::read(code, &trace, &self.around).broken.is_empty())
+        self.short.iter().all(|short| {
+            bench.load(short, 0);
+            let trace = receipt::trace(path, subject, short, step::LIMIT, bench);
+            trace.is_ok_and(|trace| step::read(code, &trace, &self.around).broken.is_empty())
+        })
     }
 }
 

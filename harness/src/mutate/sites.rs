@@ -1,10 +1,10 @@
 //! What can be changed: for every instruction that a path executes and every constant that it reads, the mutants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, Encoder, FlowControl, Instruction, Mnemonic, OpKind,
-    Register,
+    ConditionCode, ConstantOffsets, Decoder, DecoderOptions, Encoder, FlowControl, Instruction,
+    Mnemonic, OpKind, Register,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,18 +58,32 @@ pub(crate) struct Mutant {
 /// What a byte is changed by: its lowest bit, its highest, all.
 const FLIPS: [u8; 3] = [0x01, 0x80, 0xff];
 
-/// All mutants of the instructions at `sites`, and of the constants that they read.
+/// All mutants of the instructions at `sites`, and of the constants that they read. `taken` are the jumps that were ever taken:
+/// of one that was not, the other side is no site, and whether it guards that is not asked. It is inverted, and no more.
 pub(crate) fn mutants(
     code: &mut Code,
     sites: &[u64],
     constants: &BTreeMap<u64, u64>,
+    taken: &BTreeSet<u64>,
 ) -> Vec<Mutant> {
     let mut mutants = Vec::new();
+    let guards_nothing = |jump: &Instruction| {
+        jump.flow_control() == FlowControl::ConditionalBranch && !taken.contains(&jump.ip())
+    };
     for &at in sites {
         let Some(site) = Site::at(code, at) else {
             continue;
         };
+        // A comparison stands directly before its jump.
+        let next = crate::step::decode(site.instruction.next_ip());
+        let for_nothing = guards_nothing(&site.instruction)
+            || (guards_nothing(&next)
+                && sites.contains(&next.ip())
+                && is_comparison(&site.instruction));
         for (kind, change, bytes) in changes(&site.instruction, &site.raw) {
+            if for_nothing && kind != Kind::Jump {
+                continue;
+            }
             let patch = (at..)
                 .zip(bytes)
                 .zip(&site.raw)
@@ -131,8 +145,7 @@ impl Site {
 /// The bytes of an instruction without what linking puts in: the distance to a constant or to another function.
 fn unlinked(instruction: &Instruction, raw: &[u8]) -> Vec<u8> {
     let mut bytes = raw.to_vec();
-    let offsets = Decoder::with_ip(64, raw, instruction.ip(), DecoderOptions::NONE)
-        .get_constant_offsets(instruction);
+    let offsets = constant_offsets(raw, instruction.ip());
     let mut clear = |at: usize, len: usize| {
         bytes
             .iter_mut()
@@ -149,6 +162,18 @@ fn unlinked(instruction: &Instruction, raw: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Where an instruction has its displacement and its immediate; a decoder knows it of the instruction that it has just decoded.
+fn constant_offsets(raw: &[u8], ip: u64) -> ConstantOffsets {
+    let mut decoder = Decoder::with_ip(64, raw, ip, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    decoder.get_constant_offsets(&instruction)
+}
+
+/// Whether an instruction has no result but the flags.
+fn is_comparison(instruction: &Instruction) -> bool {
+    matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test)
+}
+
 fn is_near_branch(instruction: &Instruction) -> bool {
     matches!(
         instruction.flow_control(),
@@ -159,18 +184,24 @@ fn is_near_branch(instruction: &Instruction) -> bool {
 /// The changes of one instruction: kind, words for it, and its bytes afterwards, as many as before.
 fn changes(instruction: &Instruction, raw: &[u8]) -> Vec<(Kind, String, Vec<u8>)> {
     let mut changes = Vec::new();
-    let offsets = Decoder::with_ip(64, raw, instruction.ip(), DecoderOptions::NONE)
-        .get_constant_offsets(instruction);
+    if matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Endbr64) {
+        return changes;
+    }
+    let offsets = constant_offsets(raw, instruction.ip());
     let with = |at: usize, change: &dyn Fn(u8) -> u8| {
         let mut bytes = raw.to_vec();
         bytes[at] = change(bytes[at]);
         bytes
     };
-    if !matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Endbr64) {
-        changes.push((Kind::Nop, "nop".into(), vec![0x90; raw.len()]));
-    }
+    changes.push((Kind::Nop, "nop".into(), vec![0x90; raw.len()]));
     if offsets.has_immediate() && !is_near_branch(instruction) {
-        for flip in [0x01, 0x80] {
+        // Of a shuffle's or a blend's immediate the upper half counts as much.
+        let flips: &[u8] = if instruction.op0_register().is_vector_register() {
+            &[0x01, 0x10]
+        } else {
+            &[0x01]
+        };
+        for &flip in flips {
             changes.push((
                 Kind::Immediate,
                 format!("immediate ^ {flip:#04x}"),
@@ -327,7 +358,7 @@ mod tests {
         // vpsrlw xmm0, xmm1, 4
         assert_eq!(
             one(&[0xc5, 0xf9, 0x71, 0xd1, 0x04], Kind::Immediate),
-            ["vpsrlw xmm0,xmm1,5", "vpsrlw xmm0,xmm1,84h"]
+            ["vpsrlw xmm0,xmm1,5", "vpsrlw xmm0,xmm1,14h"]
         );
         // vpshufb ymm0, ymm1, ymm2
         assert_eq!(

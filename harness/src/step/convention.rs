@@ -179,7 +179,7 @@ mod tests {
             let broken = restored(clean, spoiled);
             assert!(broken.len() == 1 && broken[0].contains(word), "{broken:?}");
         }
-        // A flag of MXCSR is set by any inexact sum; a CPU that does not say is not blamed.
+        // A flag of MXCSR is set by any inexact sum; where there are no upper halves, none are in use.
         assert!(
             restored(
                 clean,

@@ -10,7 +10,7 @@ mod code;
 mod convention;
 mod trap;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,21 @@ impl Trace {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The conditional jumps that were taken at least once.
+    pub(crate) fn taken(&self) -> BTreeSet<u64> {
+        let mut decoded = Decoded::default();
+        let mut jumps = BTreeSet::new();
+        for pair in self.steps.windows(2) {
+            let instruction = decoded.at(pair[0].at);
+            if instruction.flow_control() == FlowControl::ConditionalBranch
+                && pair[1].at != instruction.next_ip()
+            {
+                jumps.insert(pair[0].at);
+            }
+        }
+        jumps
     }
 
     /// Every byte of this program's constants that an instruction in `sites` read, with the instruction.
@@ -275,6 +290,11 @@ pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace) -> Executed {
     }
     of_libc(trace, empty, &mut executed);
     executed
+}
+
+/// A byte of this program's constants.
+pub(crate) fn byte_at(address: u64) -> u8 {
+    executable(address, 1).first().copied().unwrap_or_default()
 }
 
 /// Bytes in hex.

@@ -26,7 +26,7 @@ pub(crate) struct Vectors {
     pub(crate) x87_control: u16,
     /// One bit for each x87 or MMX register in use.
     pub(crate) x87_in_use: u8,
-    /// Whether the CPU says that the upper halves of vector registers are in use: `None` where it does not say.
+    /// Whether the upper halves of vector registers hold anything: `None` where there are none.
     pub(crate) upper: Option<bool>,
 }
 
@@ -120,18 +120,31 @@ mod imp {
         unsafe { steps.add(seen).write(step) };
     }
 
-    /// Whether the saved state says that upper halves are in use: bit 2 (AVX) of its header, and bit 6 (upper 256 bits of zmm0 to 15).
-    /// "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 1, 13.4.2; Linux, `struct _fpx_sw_bytes`.
+    /// Whether the upper halves of ymm0 to ymm15 hold anything, as the saved state has them. That they are in use may be said by a
+    /// bit of its header, too, but some CPUs leave that set after `vzeroupper` (Zen 3).
+    /// "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 1, 13.4; Linux, `struct _fpx_sw_bytes`.
     fn upper(state: *const u8) -> Option<bool> {
         const MAGIC: u32 = 0x4650_5853;
+        const AVX: u64 = 1 << 2;
         // SAFETY: the kernel's frame has at least the 512 bytes of FXSAVE, whose bytes 464 to 511 are the kernel's own words.
-        let extended = unsafe { state.add(464).cast::<u32>().read_unaligned() } == MAGIC;
-        if !extended {
+        let (magic, saved) = unsafe {
+            (
+                state.add(464).cast::<u32>().read_unaligned(),
+                state.add(472).cast::<u64>().read_unaligned(),
+            )
+        };
+        if magic != MAGIC || saved & AVX == 0 {
             return None;
         }
-        // SAFETY: with the magic the header of XSAVE follows; its first word is XSTATE_BV.
-        let in_use = unsafe { state.add(512).cast::<u64>().read_unaligned() };
-        Some(in_use & (1 << 2 | 1 << 6) != 0)
+        // SAFETY: with the magic the header of XSAVE follows; its first word is XSTATE_BV. The second part is saved at a fixed
+        // place, the 16 upper halves from byte 576 on; where its bit is clear it is as it was at the beginning, all zero.
+        let (in_use, halves) = unsafe {
+            (
+                state.add(512).cast::<u64>().read_unaligned(),
+                state.add(576).cast::<[u64; 32]>().read_unaligned(),
+            )
+        };
+        Some(in_use & AVX != 0 && halves.iter().any(|half| *half != 0))
     }
 
     /// Adds `flag` to the flags register.

@@ -71,6 +71,18 @@ pub(crate) struct Mutation {
 }
 
 impl Mutation {
+    /// Before anything is tried.
+    fn of(mutants: &[Mutant]) -> Self {
+        let mut mutation = Self::default();
+        for mutant in mutants {
+            mutation.scores.entry(mutant.kind).or_default().mutants += 1;
+            mutation
+                .sites
+                .insert((mutant.function.clone(), mutant.offset));
+        }
+        mutation
+    }
+
     pub(crate) fn score(&self) -> Score {
         self.scores
             .values()
@@ -83,16 +95,8 @@ impl Mutation {
 
 // ------------------------------------------------------------------------------------------ the worker
 
-/// The verifications of a worker, made ready: cases with their answers.
-#[derive(Default)]
-pub(crate) struct Ready {
-    /// Of which operation and which trial the cases are.
-    of: Option<(usize, Vec<Check>)>,
-    cases: Vec<Ready1>,
-}
-
 /// One case with its answer; a law, if it is for one.
-struct Ready1 {
+struct Ready {
     case: Case,
     prepared: Prepared,
     law: Option<usize>,
@@ -110,7 +114,7 @@ struct Trying<'a> {
 
 impl Trying<'_> {
     /// Whether a case agrees, in this process as it is.
-    fn agrees(&mut self, ready: &Ready1) -> bool {
+    fn agrees(&mut self, ready: &Ready) -> bool {
         let again;
         let prepared = match self.after {
             false => &ready.prepared,
@@ -137,7 +141,7 @@ impl Trying<'_> {
         &mut self,
         patch: &[(u64, u8)],
         limit: Duration,
-        cases: &[Ready1],
+        cases: &[Ready],
         order: &[usize],
         then: &mut dyn FnMut(&mut Bench) -> bool,
     ) -> Result<(Fate, usize), String> {
@@ -152,12 +156,11 @@ impl Trying<'_> {
     }
 }
 
-/// Mutates one path.
+/// Mutates one path. The worker is of no use afterwards: its memory is full of cases, and every fork would pay for them.
 pub(crate) fn mutate(
     code: &mut Code,
-    ready: &mut Ready,
-    (operation, number): (&Operation, usize),
     plan: &Plan<'_>,
+    operation: &Operation,
     subject: usize,
     trial: &Trial,
     bench: &mut Bench,
@@ -169,16 +172,7 @@ pub(crate) fn mutate(
     };
     let stepped = Stepped::of(code, operation, path, subject, bench, page)?;
     let mutants = sites::mutants(code, &stepped.sites, &stepped.constants, &stepped.taken);
-    let mut mutation = Mutation {
-        sites: mutants
-            .iter()
-            .map(|mutant| (mutant.function.clone(), mutant.offset))
-            .collect(),
-        ..Mutation::default()
-    };
-    let quick = prepare(operation, plan, trial, &|check, index| {
-        is_quick(check, index)
-    })?;
+    let mut mutation = Mutation::of(&mutants);
     let mut trying = Trying {
         operation,
         path,
@@ -187,59 +181,26 @@ pub(crate) fn mutate(
         bench,
         page,
     };
-    let mut order: Vec<usize> = (0..quick.len()).collect();
-    let limit = trying.limit(&quick)?;
-    let mut left = Vec::new();
-    let mut nothing = |_: &mut Bench| true;
-    trying.must_pass(limit, &quick, &order)?;
-    for mutant in mutants {
-        let (fate, killer) = trying.fate(&mutant.patch, limit, &quick, &order, &mut nothing)?;
-        let score = mutation.scores.entry(mutant.kind).or_default();
-        score.mutants += 1;
-        match fate {
-            Fate::Killed => {
-                score.killed += 1;
-                to_front(&mut order, killer);
-            }
-            Fate::Survived => left.push(mutant),
-        }
-    }
-    trying.must_pass(limit, &quick, &order)?;
+
+    // A few hundred cases notice most.
+    let quick = prepare(operation, plan, trial, &is_quick)?;
+    let left = trying.all(&quick, mutants, &mut mutation, &mut |_| true)?;
     if left.is_empty() {
         return Ok(mutation);
     }
-
-    // The whole verification, for those that the first cases did not notice.
-    let of = Some((number, trial.without.clone()));
-    if ready.of != of {
-        ready.cases = Vec::new();
-        ready.cases = prepare(operation, plan, trial, &|_, _| true)?;
-        ready.of = of;
-    }
-    let mut order: Vec<usize> = (0..ready.cases.len()).collect();
-    let limit = trying.limit(&ready.cases)?;
-    trying.must_pass(limit, &ready.cases, &order)?;
-    for mutant in left {
-        // A change that only its callers would notice: what a call must keep.
-        let mut keeps = |bench: &mut Bench| stepped.keeps(code, path, subject, bench);
-        let (fate, killer) = trying.fate(&mutant.patch, limit, &ready.cases, &order, &mut keeps)?;
-        match fate {
-            Fate::Killed => {
-                mutation.scores.entry(mutant.kind).or_default().killed += 1;
-                to_front(&mut order, killer);
-            }
-            Fate::Survived => mutation.survivors.push(mutant),
-        }
-    }
-    trying.must_pass(limit, &ready.cases, &order)?;
-    trying.bury(plan, &mut mutation)?;
+    // What nothing depends on is no mutant.
+    let whole = prepare(operation, plan, trial, &|_, _| true)?;
+    let left = trying.bury(plan, &whole, left, &mut mutation)?;
+    // The others meet the whole verification, and what only a caller would notice: what a call must keep.
+    let mut keeps = |bench: &mut Bench| stepped.keeps(code, path, subject, bench);
+    mutation.survivors = trying.all(&whole, left, &mut mutation, &mut keeps)?;
     Ok(mutation)
 }
 
 /// One patch that changes every bit that any of these changes.
-fn together<'m>(mutants: impl Iterator<Item = &'m Mutant>) -> Vec<(u64, u8)> {
+fn together(mutants: &[Mutant]) -> Vec<(u64, u8)> {
     let mut flips: BTreeMap<u64, u8> = BTreeMap::new();
-    for &(at, new) in mutants.flat_map(|mutant| &mutant.patch) {
+    for &(at, new) in mutants.iter().flat_map(|mutant| &mutant.patch) {
         *flips.entry(at).or_default() |= step::byte_at(at) ^ new;
     }
     flips
@@ -256,69 +217,92 @@ fn to_front(order: &mut [usize], case: usize) {
 }
 
 impl Trying<'_> {
-    /// Takes the dead out of the survivors: bits of constants that no two neighbouring bytes of an input tell, whatever their values.
-    /// All of them are changed at once, then all pairs are tried at each of the first offsets of a block.
-    fn bury(&mut self, plan: &Plan<'_>, mutation: &mut Mutation) -> Result<(), String> {
-        let (constants, others): (Vec<Mutant>, Vec<Mutant>) =
-            std::mem::take(&mut mutation.survivors)
-                .into_iter()
-                .partition(|mutant| mutant.kind == Kind::Constant);
-        mutation.survivors = others;
-        // By the instruction that reads them: one that is alive after all does not keep the others from rest.
-        let mut graves: BTreeMap<(String, u64), Vec<Mutant>> = BTreeMap::new();
-        for mutant in constants {
-            graves
-                .entry((mutant.function.clone(), mutant.offset))
-                .or_default()
-                .push(mutant);
+    /// Tries every mutant on these cases; those that lived.
+    fn all(
+        &mut self,
+        cases: &[Ready],
+        mutants: Vec<Mutant>,
+        mutation: &mut Mutation,
+        then: &mut dyn FnMut(&mut Bench) -> bool,
+    ) -> Result<Vec<Mutant>, String> {
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        let limit = self.limit(cases)?;
+        let mut left = Vec::new();
+        self.must_pass(limit, cases, &order, then)?;
+        for mutant in mutants {
+            let (fate, killer) = self.fate(&mutant.patch, limit, cases, &order, then)?;
+            match fate {
+                Fate::Killed => {
+                    mutation.scores.entry(mutant.kind).or_default().killed += 1;
+                    to_front(&mut order, killer);
+                }
+                Fate::Survived => left.push(mutant),
+            }
         }
-        let (mut graves, mut alive): (Vec<Vec<Mutant>>, Vec<Mutant>) =
-            (graves.into_values().collect(), Vec::new());
-        for offset in 0..PAIRS_AT {
-            if graves.is_empty() {
+        self.must_pass(limit, cases, &order, then)?;
+        Ok(left)
+    }
+
+    /// Takes the dead out of the mutants: bits of constants that no two neighbouring bytes of an input tell, whatever their values,
+    /// nor any case of the whole verification. All of them are changed at once, then all is tried; all pairs at each of the first
+    /// offsets of a block.
+    fn bury(
+        &mut self,
+        plan: &Plan<'_>,
+        whole: &[Ready],
+        mutants: Vec<Mutant>,
+        mutation: &mut Mutation,
+    ) -> Result<Vec<Mutant>, String> {
+        let (mut dead, mut alive): (Vec<Mutant>, Vec<Mutant>) = mutants
+            .into_iter()
+            .partition(|mutant| mutant.kind == Kind::Constant);
+        for offset in (0..PAIRS_AT).map(Some).chain([None]) {
+            if dead.is_empty() {
                 break;
             }
-            let mut pairs = Vec::with_capacity(1 << 16);
-            for pair in 0..1 << 16 {
-                self.page.preparing(pair);
-                let case = plan.case(Check::Pairs, offset << 16 | pair);
-                let prepared = Prepared::new(self.operation, &case)?;
-                pairs.push(Ready1 {
-                    case,
-                    prepared,
-                    law: None,
-                });
-            }
-            let order: Vec<usize> = (0..pairs.len()).collect();
-            let limit = self.limit(&pairs)?;
-            let mut dead = |graves: &[Vec<Mutant>]| {
-                let patch = together(graves.iter().flatten());
-                self.fate(&patch, limit, &pairs, &order, &mut |_| true)
-                    .map(|(fate, _)| fate == Fate::Survived)
-            };
-            if !dead(&graves)? {
-                let mut left = Vec::new();
-                for grave in graves {
-                    if dead(std::slice::from_ref(&grave))? {
-                        left.push(grave);
-                    } else {
-                        alive.extend(grave);
+            let pairs = offset.map(|offset| self.pairs(plan, offset)).transpose()?;
+            let cases = pairs.as_deref().unwrap_or(whole);
+            let order: Vec<usize> = (0..cases.len()).collect();
+            let limit = self.limit(cases)?;
+            let mut still = Vec::new();
+            // Those that are noticed together are looked for by halves.
+            let mut open = vec![dead];
+            while let Some(mut some) = open.pop() {
+                let patch = together(&some);
+                match self.fate(&patch, limit, cases, &order, &mut |_| true)?.0 {
+                    Fate::Survived => still.append(&mut some),
+                    Fate::Killed if some.len() == 1 => alive.append(&mut some),
+                    Fate::Killed => {
+                        let half = some.split_off(some.len() / 2);
+                        open.extend([half, some]);
                     }
                 }
-                graves = left;
             }
+            dead = still;
         }
-        let dead = graves.iter().flatten().count() as u64;
-        mutation.dead = dead;
+        mutation.dead = dead.len() as u64;
         if let Some(score) = mutation.scores.get_mut(&Kind::Constant) {
-            score.mutants -= dead;
+            score.mutants -= mutation.dead;
         }
-        mutation.survivors.extend(alive);
-        Ok(())
+        Ok(alive)
+    }
+
+    /// All pairs of bytes at one offset, with their answers.
+    fn pairs(&self, plan: &Plan<'_>, offset: u64) -> Result<Vec<Ready>, String> {
+        let pair = |pair: u64| {
+            self.page.preparing(pair);
+            let case = plan.case(Check::Pairs, offset << 16 | pair);
+            Ok(Ready {
+                prepared: Prepared::new(self.operation, &case)?,
+                case,
+                law: None,
+            })
+        };
+        (0..1 << 16).map(pair).collect()
     }
 
     /// The processor time that a child may take: many times what the unchanged path takes.
-    fn limit(&mut self, cases: &[Ready1]) -> Result<Duration, String> {
+    fn limit(&mut self, cases: &[Ready]) -> Result<Duration, String> {
         let started = ProcessTime::now();
         match cases.iter().find(|ready| !self.agrees(ready)) {
             None => Ok(LEAST + TIMES * started.elapsed()),
@@ -333,10 +317,11 @@ impl Trying<'_> {
     fn must_pass(
         &mut self,
         limit: Duration,
-        cases: &[Ready1],
+        cases: &[Ready],
         order: &[usize],
+        then: &mut dyn FnMut(&mut Bench) -> bool,
     ) -> Result<(), String> {
-        match self.fate(&[], limit, cases, order, &mut |_| true)? {
+        match self.fate(&[], limit, cases, order, then)? {
             (Fate::Survived, _) => Ok(()),
             (Fate::Killed, _) => Err(format!(
                 "the unchanged path {}/{} does not pass in a child: no kill would mean anything",
@@ -352,7 +337,7 @@ fn prepare(
     plan: &Plan<'_>,
     trial: &Trial,
     take: &dyn Fn(Check, u64) -> bool,
-) -> Result<Vec<Ready1>, String> {
+) -> Result<Vec<Ready>, String> {
     let mut cases = Vec::new();
     for (check, count) in plan.checks() {
         if check == Check::Pairs || trial.without.contains(&check) {
@@ -365,7 +350,7 @@ fn prepare(
                 continue;
             }
             let prepared = Prepared::new(operation, &case)?;
-            cases.push(Ready1 {
+            cases.push(Ready {
                 case,
                 prepared,
                 law: (check == Check::Laws).then(|| Plan::law(index)),
@@ -511,22 +496,13 @@ pub(crate) fn mutate_all(
                 .map(|(s, _)| (o, s)),
         );
     }
-    // From both ends: a worker stays with an operation, whose cases it has made ready.
     let queue = Mutex::new(queue);
     std::thread::scope(|scope| {
         let (sender, news) = channel();
-        for number in 0..job.jobs.max(1) {
+        for _ in 0..job.jobs.max(1) {
             let (queue, sender) = (&queue, sender.clone());
             scope.spawn(move || {
-                let next = || {
-                    queue.lock().ok().and_then(|mut queue| {
-                        if number % 2 == 0 {
-                            queue.pop_front()
-                        } else {
-                            queue.pop_back()
-                        }
-                    })
-                };
+                let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
                 let worked = Host::new(&job.launch, &job.settings).and_then(|mut host| {
                     while let Some((operation, subject)) = next() {
                         let mutation =
@@ -536,6 +512,7 @@ pub(crate) fn mutate_all(
                                     catalog.operations[operation].path_name(subject)
                                 )
                             })?;
+                        host.renew();
                         let _ = sender.send(Ok(Mutated {
                             operation,
                             subject,

@@ -12,7 +12,7 @@ use super::protocol::{
 };
 use crate::case::{Case, Place, Shape, Source, mix};
 use crate::check::{Bench, Prepared, Subject, message};
-use crate::mutate::{Ready, mutate};
+use crate::mutate::mutate;
 use crate::operation::{Call, CodePath, Operation, Params};
 use crate::page::{Page, Phase};
 use crate::plan::{Check, Plan, Settings};
@@ -137,7 +137,7 @@ pub(crate) fn serve(
         .map(|op| Plan::new(op, &settings, &data))
         .collect();
     let mut bench = Bench::new(page);
-    let (mut stepper, mut ready) = (None, Ready::default());
+    let mut stepper = None;
     while let Some(request) = receive(&mut from)? {
         let reply = match request {
             Request::Setup(_) => Err("set up twice".into()),
@@ -195,18 +195,8 @@ pub(crate) fn serve(
                 subject,
                 trial,
             } => receipt::code(&mut stepper).and_then(|code| {
-                let of = (&operations[operation], operation);
-                mutate(
-                    code,
-                    &mut ready,
-                    of,
-                    &plans[operation],
-                    subject,
-                    &trial,
-                    &mut bench,
-                    page,
-                )
-                .map(Reply::Mutated)
+                let (of, plan) = (&operations[operation], &plans[operation]);
+                mutate(code, plan, of, subject, &trial, &mut bench, page).map(Reply::Mutated)
             }),
             Request::Stepping => Ok(Reply::Stepping(stepping())),
             Request::Ping => Ok(Reply::Pong),

@@ -132,7 +132,7 @@ impl Code {
                 else {
                     continue;
                 };
-                if !file.starts_with("/rustc/") && !file.contains("/rustlib/") {
+                if !is_of_library(file) {
                     return format!("{}:{line}", from_package(file));
                 }
             }
@@ -141,6 +141,34 @@ impl Code {
             || format!("{:#x}", self.in_file(address)),
             |function| function.symbol,
         )
+    }
+
+    /// Whether an address is the client's code: neither this harness' nor the standard library's, unless that was inlined into the
+    /// client's. Without line tables, by the function's name.
+    pub(crate) fn is_clients(&mut self, address: u64) -> bool {
+        const HARNESS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+        let frames = self
+            .symbols
+            .as_ref()
+            .and_then(|symbols| symbols.find_frames(address.wrapping_sub(self.base)).ok());
+        let mut known = false;
+        if let Some(mut frames) = frames {
+            while let Ok(Some(frame)) = frames.next() {
+                if let Some(file) = frame.location.and_then(|location| location.file) {
+                    known = true;
+                    if !is_of_library(file) && !file.starts_with(HARNESS) {
+                        return true;
+                    }
+                }
+            }
+        }
+        !known
+            && self.function(address).is_some_and(|function| {
+                let name = function.name.trim_start_matches('<');
+                !["core::", "alloc::", "std::", "__rustc::", "pathproof::"]
+                    .iter()
+                    .any(|of| name.starts_with(of))
+            })
     }
 
     /// An instruction for a reader: disassembled, with its function and its source line.
@@ -184,6 +212,11 @@ pub(crate) fn decode(address: u64) -> Instruction {
     } else {
         instruction
     }
+}
+
+/// Whether a source file is the standard library's.
+fn is_of_library(file: &str) -> bool {
+    file.starts_with("/rustc/") || file.contains("/rustlib/src/")
 }
 
 /// A source file's path from the package on: where a package lies is nobody's business.

@@ -257,12 +257,23 @@ impl Encoder {
     #[inline]
     pub fn new() -> Self {
         #[cfg(feature = "std")]
-        {
-            static BEST: std::sync::OnceLock<Encoder> = std::sync::OnceLock::new();
-            *BEST.get_or_init(Self::choose)
-        }
-        // Availability is a constant here, and so is the choice.
+        return *Self::best();
         #[cfg(not(feature = "std"))]
+        Self::best()
+    }
+
+    /// As [`new`](Self::new), but where it is kept: a call through it copies nothing.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn best() -> &'static Self {
+        static BEST: std::sync::OnceLock<Encoder> = std::sync::OnceLock::new();
+        BEST.get_or_init(Self::choose)
+    }
+
+    /// As [`new`](Self::new): availability is a constant here, and so is the choice.
+    #[cfg(not(feature = "std"))]
+    #[inline]
+    pub(crate) fn best() -> Self {
         Self::choose()
     }
 

@@ -416,7 +416,7 @@ fn uninit(buffer: &mut [u8]) -> &mut [Out] {
 /// assert_eq!(q64::q64_encode(&[]), "");
 /// ```
 pub fn q64_encode(data: &[u8]) -> String {
-    Encoder::new().encode(data)
+    Encoder::best().encode(data)
 }
 
 /// Decodes Q64 text, given as `&str` or as bytes, with the best kernels of this CPU. Decoding is
@@ -440,7 +440,7 @@ pub fn q64_encode(data: &[u8]) -> String {
 /// assert_eq!(q64_decode("AQé").unwrap_err().position(), Some(2));
 /// ```
 pub fn q64_decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Q64Error> {
-    Encoder::new().decode(text.as_ref())
+    Encoder::best().decode(text.as_ref())
 }
 
 /// Encodes `data` into the first `2 * data.len()` bytes of `output` with the best kernels of this
@@ -466,7 +466,7 @@ pub fn q64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q64
     fn explain(needed: usize, available: usize) -> Q64Error {
         Q64Error::BufferTooSmall { needed, available }
     }
-    Encoder::new()
+    Encoder::best()
         .encode_into(data, output)
         .map_err(|BufferTooSmall| explain(2 * data.len(), output.len()))
 }
@@ -495,7 +495,7 @@ pub fn q64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q64
 #[inline]
 pub fn q64_decode_to_buffer(text: impl AsRef<[u8]>, output: &mut [u8]) -> Result<usize, Q64Error> {
     let text = text.as_ref();
-    Encoder::new()
+    Encoder::best()
         .decode_into(text, output)
         .map_err(|error| error.explain(text, output.len()))
 }

@@ -202,6 +202,9 @@ struct MutateArgs {
     /// and notices less.
     #[arg(long)]
     answers_after: bool,
+    /// Write the survivors to this file, in the form that the client's list of accepted ones has; reasons that are known go along.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
     /// What all cases are drawn from: always the same by default, so that the same mutants live.
     #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
     seed: u64,

@@ -50,7 +50,12 @@ pub(super) fn mutate(common: &Common, launch: &Launch, args: &MutateArgs) -> Res
         program: program(),
     };
     let mut session = Session::begin(common, "mutate", Some(job.settings.seed), None)?;
-    let verdict = go(common, &job, &catalog, &trial, accepted, &mut session);
+    let mut accepted = accepted;
+    let verdict = go(common, &job, &catalog, &trial, &mut accepted, &mut session);
+    if let (Some(path), Ok(_)) = (&args.write, &verdict) {
+        std::fs::write(path, accepted.written()?)
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    }
     session.conclude(verdict)
 }
 
@@ -73,7 +78,7 @@ fn go(
     job: &Job,
     catalog: &Catalog,
     trial: &Trial,
-    mut accepted: Lists,
+    accepted: &mut Lists,
     session: &mut Session<'_>,
 ) -> Result<(u8, String), String> {
     let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
@@ -261,6 +266,26 @@ fn survivor(
     }
 }
 
+/// A list of survivors as it is written: like the one that is read, but that a reason may be missing.
+#[derive(serde::Serialize)]
+struct Drafts<'a> {
+    rustc: &'a str,
+    survivor: Vec<Draft<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct Draft<'a> {
+    function: &'a str,
+    offset: u64,
+    bytes: &'a str,
+    instruction: &'a str,
+    source: &'a str,
+    change: &'a str,
+    count: usize,
+    reason: &'a str,
+    note: &'a str,
+}
+
 /// The accepted survivors of all operations, and what has been seen of them.
 struct Lists {
     entries: Vec<Entry>,
@@ -272,6 +297,8 @@ struct Lists {
     whole: bool,
     /// Why no entry is applied.
     void: Option<String>,
+    /// The survivors of this run.
+    seen: Vec<Mutant>,
 }
 
 impl Lists {
@@ -304,11 +331,13 @@ impl Lists {
             sites: BTreeMap::new(),
             whole,
             void,
+            seen: Vec::new(),
         })
     }
 
     /// Why a survivor may live, if it may.
     fn reason(&mut self, mutant: &Mutant) -> Option<String> {
+        self.seen.push(mutant.clone());
         if self.void.is_some() {
             return None;
         }
@@ -325,6 +354,42 @@ impl Lists {
             .position(|entry| entry.accepts(function, *offset, bytes, change))?;
         self.met[number].insert(change.clone());
         Some(self.entries[number].reason.name().into())
+    }
+
+    /// A list of the survivors of this run, with the reasons that are known. What is new has none, and is to be given one before
+    /// the list can be read.
+    fn written(&self) -> Result<String, String> {
+        let mut places: BTreeMap<(&str, u64, &str), Vec<&Mutant>> = BTreeMap::new();
+        for mutant in &self.seen {
+            let place = places
+                .entry((&mutant.function, mutant.offset, &mutant.bytes))
+                .or_default();
+            if place.iter().all(|known| known.change != mutant.change) {
+                place.push(mutant);
+            }
+        }
+        let entries = places
+            .into_values()
+            .filter_map(|mutants| Some((*mutants.first()?, mutants.len(), mutants)));
+        let entries = entries.map(|(first, count, mutants)| {
+            let known = self.entries.iter().find(|entry| entry.resembles(first));
+            Draft {
+                function: &first.function,
+                offset: first.offset,
+                bytes: &first.bytes,
+                instruction: &first.instruction,
+                source: first.source.as_deref().unwrap_or_default(),
+                change: if count == 1 { &first.change } else { "*" },
+                count: mutants.len(),
+                reason: known.map_or("", |entry| entry.reason.name()),
+                note: known.map_or("", |entry| &entry.note),
+            }
+        });
+        let list = Drafts {
+            rustc: option_env!("PATHPROOF_RUSTC").unwrap_or_default(),
+            survivor: entries.collect(),
+        };
+        toml::to_string(&list).map_err(|e| format!("the survivors cannot be written: {e}"))
     }
 
     fn saw(&mut self, sites: &BTreeSet<(String, u64)>) {
@@ -402,6 +467,8 @@ mod tests {
             function: function.into(),
             offset,
             bytes: "90".into(),
+            instruction: String::new(),
+            source: String::new(),
             change: "constant[*] ^ 0x01".into(),
             count,
             reason: Reason::Equivalent,
@@ -413,6 +480,7 @@ mod tests {
             sites: BTreeMap::new(),
             whole,
             void: None,
+            seen: Vec::new(),
         }
     }
 

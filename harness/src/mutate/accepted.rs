@@ -1,9 +1,11 @@
 //! Survivors that somebody has looked at: a file that names each, with the reason why it may live.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::Mutant;
 
 /// Why a mutant may live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
     /// It gives the same answer for every input: bits that nobody looks at, a register that already has that value.
@@ -34,6 +36,11 @@ pub(crate) struct Entry {
     pub(crate) function: String,
     pub(crate) offset: u64,
     pub(crate) bytes: String,
+    /// The instruction, and its source line: for people, and to know it again when its place has changed.
+    #[serde(default)]
+    pub(crate) instruction: String,
+    #[serde(default)]
+    pub(crate) source: String,
     /// A glob over the words for the change: `constant[*] ^ 0x01`.
     pub(crate) change: String,
     /// How many changes that is, exactly.
@@ -83,6 +90,23 @@ impl Entry {
             (self.function.as_str(), self.offset, self.bytes.as_str()) == (function, offset, bytes);
         same && glob::Pattern::new(&escaped(&self.change))
             .is_ok_and(|pattern| pattern.matches(change))
+    }
+
+    /// Whether a survivor is of the same instruction of the source, wherever it has moved to.
+    pub(crate) fn resembles(&self, mutant: &Mutant) -> bool {
+        let source = mutant.source.as_deref().unwrap_or_default();
+        (self.function == mutant.function
+            && self.offset == mutant.offset
+            && self.bytes == mutant.bytes)
+            || (
+                self.function.as_str(),
+                self.instruction.as_str(),
+                self.source.as_str(),
+            ) == (
+                mutant.function.as_str(),
+                mutant.instruction.as_str(),
+                source,
+            )
     }
 }
 

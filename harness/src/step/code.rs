@@ -227,10 +227,12 @@ fn from_package(file: &str) -> &str {
     })
 }
 
-/// Intel's syntax, as kernels are discussed in.
+/// Intel's syntax, as kernels are discussed in; the targets of jumps by themselves, and constants relative to the instruction.
 pub(crate) fn disassembled(instruction: &Instruction) -> String {
-    let mut text = String::new();
-    IntelFormatter::new().format(instruction, &mut text);
+    let (mut text, mut formatter) = (String::new(), IntelFormatter::new());
+    formatter.options_mut().set_rip_relative_addresses(true);
+    formatter.options_mut().set_branch_leading_zeros(false);
+    formatter.format(instruction, &mut text);
     text
 }
 

@@ -81,13 +81,15 @@ impl<'a> Input<'a> {
 /// A refusal: what is wrong, and the byte of the input at which it is.
 ///
 /// Two refusals agree if they agree in all that both of them name. The ledger says how far that was:
-/// `kind+position`, `kind`, `position`, or `opaque` where one side names neither.
+/// `kind+position+detail`, `kind+position`, `kind`, `position`, or `opaque` where one side names neither.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// The kind of error, in one word that all paths share.
     pub kind: Option<Text>,
     /// The 0-based index of the offending byte in the first part.
     pub at: Option<usize>,
+    /// What else it says, as one number: the byte that it found there, say.
+    pub detail: Option<u64>,
 }
 
 impl Failure {
@@ -96,6 +98,15 @@ impl Failure {
         Self {
             kind: Some(kind.into()),
             at: Some(at),
+            detail: None,
+        }
+    }
+
+    /// The same refusal, which says this, too.
+    pub fn detail(self, detail: u64) -> Self {
+        Self {
+            detail: Some(detail),
+            ..self
         }
     }
 
@@ -104,6 +115,7 @@ impl Failure {
         Self {
             kind: Some(kind.into()),
             at: None,
+            detail: None,
         }
     }
 
@@ -112,6 +124,7 @@ impl Failure {
         Self {
             kind: None,
             at: None,
+            detail: None,
         }
     }
 }
@@ -123,7 +136,9 @@ impl fmt::Display for Failure {
             (Some(kind), None) => write!(f, "{kind}"),
             (None, Some(at)) => write!(f, "refused at {at}"),
             (None, None) => write!(f, "refused"),
-        }
+        }?;
+        self.detail
+            .map_or(Ok(()), |detail| write!(f, " ({detail:#x})"))
     }
 }
 

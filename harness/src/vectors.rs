@@ -87,6 +87,7 @@ fn known(row: Row) -> Result<Known, String> {
         (None, None, Some(ErrorRow { kind, position })) => Err(Failure {
             kind: Some(kind.into()),
             at: position,
+            detail: None,
         }),
         _ => return Err("exactly one of output, output_hex and error was expected".into()),
     };

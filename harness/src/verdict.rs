@@ -235,10 +235,12 @@ pub(crate) enum Depth {
     Position,
     Kind,
     KindAndPosition,
+    All,
 }
 
 impl Depth {
-    pub(crate) const ALL: [Depth; 4] = [
+    pub(crate) const ALL: [Depth; 5] = [
+        Depth::All,
         Depth::KindAndPosition,
         Depth::Kind,
         Depth::Position,
@@ -251,6 +253,7 @@ impl Depth {
             Depth::Position => "position",
             Depth::Kind => "kind",
             Depth::KindAndPosition => "kind+position",
+            Depth::All => "kind+position+detail",
         }
     }
 }
@@ -267,8 +270,13 @@ pub(crate) fn compare(want: Outcome<&[u8]>, got: Outcome<&[u8]>) -> Result<Optio
         (Err(w), Err(g)) => {
             let kind = w.kind.as_ref().zip(g.kind.as_ref());
             let at = w.at.zip(g.at);
-            if kind.is_none_or(|(w, g)| w == g) && at.is_none_or(|(w, g)| w == g) {
+            let detail = w.detail.zip(g.detail);
+            if kind.is_none_or(|(w, g)| w == g)
+                && at.is_none_or(|(w, g)| w == g)
+                && detail.is_none_or(|(w, g)| w == g)
+            {
                 return Ok(Some(match (kind.is_some(), at.is_some()) {
+                    (true, true) if detail.is_some() => Depth::All,
                     (true, true) => Depth::KindAndPosition,
                     (true, false) => Depth::Kind,
                     (false, true) => Depth::Position,
@@ -389,6 +397,16 @@ mod tests {
         assert_eq!(
             compare(refuse(full()), refuse(Failure::opaque())),
             Ok(Some(Depth::Opaque))
+        );
+        let found = |byte| full().detail(byte);
+        assert_eq!(
+            compare(refuse(found(7)), refuse(found(7))),
+            Ok(Some(Depth::All))
+        );
+        assert!(compare(refuse(found(7)), refuse(found(8))).is_err());
+        assert_eq!(
+            compare(refuse(found(7)), refuse(full())),
+            Ok(Some(Depth::KindAndPosition))
         );
         for other in [
             Failure::at("bad", 4),

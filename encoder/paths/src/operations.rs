@@ -251,6 +251,20 @@ fn failure(error: Q64Error) -> Failure {
     Failure {
         kind: Some(error.kind().into()),
         at: error.position(),
+        detail: match error {
+            Q64Error::InvalidCharacter { byte, .. } => Some(byte.into()),
+            Q64Error::WrongPosition {
+                byte,
+                found,
+                expected,
+                ..
+            } => Some(reference::wrong_position(
+                byte,
+                found.into(),
+                expected.into(),
+            )),
+            _ => None,
+        },
     }
 }
 

@@ -44,6 +44,11 @@ pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
     text
 }
 
+/// A character at a wrong position, as one number: its byte, the alphabet that it is of, and the one that is due.
+pub(crate) fn wrong_position(byte: u8, found: usize, due: usize) -> u64 {
+    u64::from(byte) | (found as u64) << 8 | (due as u64) << 16
+}
+
 /// Strict: an odd length wins; else the first byte that is no character, or another position's.
 pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     if text.len() % 2 == 1 {
@@ -54,9 +59,12 @@ pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     let mut high = 0;
     for (position, byte) in text.iter().enumerate() {
         match meanings[usize::from(*byte)] {
-            None => return Err(Failure::at("invalid_character", position)),
+            None => {
+                return Err(Failure::at("invalid_character", position).detail((*byte).into()));
+            }
             Some((alphabet, _)) if alphabet != position % 4 => {
-                return Err(Failure::at("wrong_position", position));
+                let detail = wrong_position(*byte, alphabet, position % 4);
+                return Err(Failure::at("wrong_position", position).detail(detail));
             }
             Some((_, nibble)) if position % 2 == 0 => high = nibble,
             Some((_, nibble)) => data.push(high << 4 | nibble),

@@ -151,7 +151,7 @@ pub(crate) struct Tally {
     /// Cases that ended in a finding.
     pub(crate) failed: u64,
     /// Refusals that agreed, by how far they could be compared; the order of [`Depth::ALL`].
-    pub(crate) refusals: [u64; 4],
+    pub(crate) refusals: [u64; Depth::ALL.len()],
 }
 
 impl Tally {

@@ -69,6 +69,7 @@ const FAULTS: &[Fault] = &[
     fault("state/remembers/fills", "differs", &["at byte 0", "only after 1 other call(s), so it keeps state between calls"]),
 
     fault("refusals/wrong-position/fills", "differs", &["says bad_digit at 4; expected bad_digit at 3"]),
+    fault("refusals/wrong-detail/fills", "differs", &["says bad_digit at", "expected bad_digit at"]),
     fault("refusals/wrong-kind/fills", "differs", &["says odd_length at 16; expected bad_digit at 16"]),
     fault("refusals/accepts-high/fills", "differs", &["says 3 byte(s); expected bad_digit at 5"]),
     fault("refusals/accepts-colon/fills", "differs", &["says 1 byte(s); expected bad_digit at"]),

@@ -56,7 +56,8 @@ pub(super) fn decode_with(
             values[lane] = value(first + lane, block[lane]);
         }
         if let Some(lane) = values.iter().position(|&value| value == NONE) {
-            return Err(Failure::at("bad_digit", first + lane));
+            let at = first + lane;
+            return Err(Failure::at("bad_digit", at).detail(text[at].into()));
         }
         for lane in 0..block.len() / 2 {
             out[first / 2 + lane] = values[2 * lane] | values[2 * lane + 1] << 4;
@@ -98,7 +99,8 @@ pub(super) mod reference {
             let digit = char::from(byte)
                 .to_digit(16)
                 .filter(|_| !byte.is_ascii_uppercase());
-            let digit = digit.ok_or_else(|| Failure::at("bad_digit", at))?;
+            let digit =
+                digit.ok_or_else(|| Failure::at("bad_digit", at).detail(text[at].into()))?;
             bytes[at / 2] += (digit as u8) << (at % 2 * 4);
         }
         Ok(bytes)

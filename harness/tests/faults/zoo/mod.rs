@@ -170,6 +170,7 @@ fn decode_family() -> Operation {
             }),
             CodePath::fills("wrong-position", refusals::wrong_position),
             CodePath::fills("wrong-kind", refusals::wrong_kind),
+            CodePath::fills("wrong-detail", refusals::wrong_detail),
             CodePath::fills("accepts-high", refusals::accepts_high),
             CodePath::fills("accepts-colon", refusals::accepts_colon),
             CodePath::fills("refuses-valid", refusals::refuses_valid),

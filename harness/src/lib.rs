@@ -28,6 +28,8 @@ mod fuzz;
 #[cfg(feature = "cli")]
 mod ledger;
 #[cfg(feature = "cli")]
+mod count;
+#[cfg(feature = "cli")]
 mod machine;
 #[cfg(feature = "cli")]
 mod mutate;

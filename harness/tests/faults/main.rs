@@ -17,8 +17,9 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 9] = [
-    "worker", "run", "list", "doctor", "verify", "replay", "vectors", "report", "time",
+const VERBS: [&str; 12] = [
+    "worker", "run", "list", "doctor", "verify", "receipt", "count", "call", "replay", "vectors",
+    "report", "time",
 ];
 
 fn main() -> ExitCode {

@@ -175,11 +175,7 @@ fn finding(
     case: Option<&crate::case::Case>,
 ) -> Result<Finding, String> {
     let detail = format!("{detail} ({} plain bytes)", class.length);
-    let command = format!(
-        "count '{}' --sizes {}",
-        of.path_name(subject),
-        class.length
-    );
+    let command = format!("count '{}' --sizes {}", of.path_name(subject), class.length);
     receipt::finding(job, (of, subject), (kind, detail), case, &command)
 }
 
@@ -517,7 +513,11 @@ mod tests {
             .collect();
         assert_eq!(line_of(&receipts).unwrap().marginal, 0.0);
         receipts[3].cut = true;
-        assert!(line_of(&receipts).unwrap_err().contains("2048 bytes is longer"));
+        assert!(
+            line_of(&receipts)
+                .unwrap_err()
+                .contains("2048 bytes is longer")
+        );
         receipts.remove(3);
         assert!(line_of(&receipts).unwrap_err().contains("no count at 2048"));
     }
@@ -525,7 +525,11 @@ mod tests {
     #[test]
     fn growth_is_named_and_within_the_tolerance_allowed() {
         let base = report([receipt("avx2", 64, &[("vpaddb", 100), ("mov", 100)])]);
-        let now = report([receipt("avx2", 64, &[("vpaddb", 104), ("mov", 99), ("nop", 1)])]);
+        let now = report([receipt(
+            "avx2",
+            64,
+            &[("vpaddb", 104), ("mov", 99), ("nop", 1)],
+        )]);
         let of = |tolerance| {
             let all = against(&base, &now, tolerance, &|_| None);
             let [change] = &all.changes[..] else {

@@ -24,11 +24,11 @@ mod case;
 mod check;
 #[cfg(feature = "cli")]
 mod cmd;
+#[cfg(feature = "cli")]
+mod count;
 mod fuzz;
 #[cfg(feature = "cli")]
 mod ledger;
-#[cfg(feature = "cli")]
-mod count;
 #[cfg(feature = "cli")]
 mod machine;
 #[cfg(feature = "cli")]

@@ -604,10 +604,7 @@ impl Judge<'_> {
 
     fn finding(&self, kind: &str, detail: String, class: Class) -> Result<Finding, String> {
         let answers = self.answers.get(&(self.operation, self.subject));
-        let mut of_class = answers
-            .into_iter()
-            .flatten()
-            .filter(|(of, _)| *of == class);
+        let mut of_class = answers.into_iter().flatten().filter(|(of, _)| *of == class);
         let stepped = of_class.find_map(|(_, answer)| answer.as_ref().ok());
         let command = format!("receipt '{}'", self.of.path_name(self.subject));
         finding(

@@ -40,7 +40,10 @@ pub(super) fn call(
     };
     let found = all().find(|(operation, _, subject)| of(operation, subject) == name);
     let Some((operation, number, subject)) = found else {
-        let near = nearest(name, all().map(|(operation, _, subject)| of(operation, &subject)));
+        let near = nearest(
+            name,
+            all().map(|(operation, _, subject)| of(operation, &subject)),
+        );
         complain(format_args!(
             "nothing ran: there is no path {name}; the nearest are {near}; `list` shows all"
         ));

@@ -188,8 +188,8 @@ fn hold(
     let grown: Vec<_> = against.changes.iter().filter(|of| of.grown).collect();
     let named = |of: &&count::Change| {
         let figure = &of.figure;
-        let [length, reason] = [&figure.split, &figure.reason]
-            .map(|text| text.as_deref().unwrap_or_default());
+        let [length, reason] =
+            [&figure.split, &figure.reason].map(|text| text.as_deref().unwrap_or_default());
         format!("{} at {length} bytes, {reason}", of.name)
     };
     let verdict = if against.common == 0 {

@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod conditions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod counts;
 mod findings;
 mod run;
 mod times;
@@ -43,6 +45,8 @@ fn test() -> ExitCode {
     let mut trials = findings::trials();
     trials.extend(conditions::trials());
     trials.extend(conditions::of_machines());
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    trials.extend(counts::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

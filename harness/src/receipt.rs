@@ -152,12 +152,13 @@ pub(crate) fn code(stepper: &mut Option<Code>) -> Result<&mut Code, String> {
     stepper.as_mut().ok_or_else(|| "no code to read".into())
 }
 
-/// Steps one call of each subject, after it has agreed with its reference on the very input.
+/// Steps one call of each subject, after it has agreed with its reference on the very input. With `sources`, also for what it
+/// takes the program's line tables to say.
 pub(crate) fn step(
     stepper: &mut Option<Code>,
     operation: &Operation,
     subjects: &[usize],
-    class: &Class,
+    (class, sources): (&Class, bool),
     bench: &mut Bench,
     page: &Page,
 ) -> Result<Vec<(usize, Stepped)>, String> {
@@ -188,34 +189,20 @@ pub(crate) fn step(
                 answer: prepared.want.as_ref().ok().map(Vec::len),
                 case: case.clone(),
                 executed: match agrees {
-                    true => Some(step_one(
-                        code,
-                        entry.path(),
-                        subject,
-                        prepared,
-                        class.limit(),
-                        bench,
-                    )?),
+                    true => {
+                        let limit = class.limit();
+                        bench.load(prepared, 0);
+                        let around =
+                            trace(&empty(&entry.path().call), subject, prepared, limit, bench)?;
+                        let trace = trace(entry.path(), subject, prepared, limit, bench)?;
+                        Some(step::read(code, &trace, &around, sources))
+                    }
                     false => None,
                 },
             },
         ));
     }
     Ok(stepped)
-}
-
-fn step_one(
-    code: &mut Code,
-    path: &CodePath,
-    subject: usize,
-    prepared: &Prepared,
-    limit: usize,
-    bench: &mut Bench,
-) -> Result<Executed, String> {
-    bench.load(prepared, 0);
-    let around = trace(&empty(&path.call), subject, prepared, limit, bench)?;
-    let trace = trace(path, subject, prepared, limit, bench)?;
-    Ok(step::read(code, &trace, &around))
 }
 
 /// The steps of one call.
@@ -259,7 +246,7 @@ pub(crate) fn of_reference(
         answer = Some(step::enter(true, || (operation.reference)(&input)))
     })?;
     let empty = step::record(class.limit(), &mut || step::enter(true, || {}))?;
-    Ok(step::read(code, &trace, &empty).profile)
+    Ok(step::read(code, &trace, &empty, true).profile)
 }
 
 // ------------------------------------------------------------------------------------------ the parent
@@ -285,7 +272,8 @@ pub(crate) fn available(host: &mut Host) -> Result<f64, String> {
 }
 
 /// Steps the subjects that `wanted` names, each on the classes that it names, in as many workers as the job has. `alone`, each
-/// call has a worker of its own: what was called before leaves its traces in the allocator, and a path may remember.
+/// call has a worker of its own: what was called before leaves its traces in the allocator, and a path may remember. Such a worker
+/// does not read the program's line tables, which takes longer than the call.
 ///
 /// # Errors
 /// The harness or a client's own part failed; a path that crashes is an answer.
@@ -369,6 +357,7 @@ fn step_all(
                 operation,
                 subjects: subjects.clone(),
                 class,
+                sources: !alone,
             };
             match host.ask(&request, &mut |_, _, _| {}) {
                 Ok(Reply::Stepped(stepped)) => {

@@ -10,7 +10,7 @@ use crate::verdict::Depth;
 use crate::verify::{Event, Found, Totals};
 use crate::worker::protocol::{Catalog, SubjectEntry, Tally};
 
-/// Exit codes. Where several hold, the first of this order is given: 2, 1, 4.
+/// Exit codes. Where several hold, the first of this order is given: 2, 1, 4, 3.
 pub(crate) mod exit {
     /// All that was asked holds.
     pub(crate) const PASS: u8 = 0;
@@ -18,6 +18,8 @@ pub(crate) mod exit {
     pub(crate) const FINDING: u8 = 1;
     /// Wrong use, or a tool or the harness itself failed.
     pub(crate) const TROUBLE: u8 = 2;
+    /// Slower or larger than the policy allows.
+    pub(crate) const SLOWER: u8 = 3;
     /// Nothing ran, or a required path did not.
     pub(crate) const NOTHING: u8 = 4;
 }

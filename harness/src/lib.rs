@@ -24,6 +24,8 @@ mod case;
 mod check;
 #[cfg(feature = "cli")]
 mod cmd;
+#[cfg(feature = "cli")]
+mod count;
 mod fuzz;
 #[cfg(feature = "cli")]
 mod ledger;

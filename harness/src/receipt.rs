@@ -152,12 +152,13 @@ pub(crate) fn code(stepper: &mut Option<Code>) -> Result<&mut Code, String> {
     stepper.as_mut().ok_or_else(|| "no code to read".into())
 }
 
-/// Steps one call of each subject, after it has agreed with its reference on the very input.
+/// Steps one call of each subject, after it has agreed with its reference on the very input. With `sources`, also for what it
+/// takes the program's line tables to say.
 pub(crate) fn step(
     stepper: &mut Option<Code>,
     operation: &Operation,
     subjects: &[usize],
-    class: &Class,
+    (class, sources): (&Class, bool),
     bench: &mut Bench,
     page: &Page,
 ) -> Result<Vec<(usize, Stepped)>, String> {
@@ -188,34 +189,20 @@ pub(crate) fn step(
                 answer: prepared.want.as_ref().ok().map(Vec::len),
                 case: case.clone(),
                 executed: match agrees {
-                    true => Some(step_one(
-                        code,
-                        entry.path(),
-                        subject,
-                        prepared,
-                        class.limit(),
-                        bench,
-                    )?),
+                    true => {
+                        let limit = class.limit();
+                        bench.load(prepared, 0);
+                        let around =
+                            trace(&empty(&entry.path().call), subject, prepared, limit, bench)?;
+                        let trace = trace(entry.path(), subject, prepared, limit, bench)?;
+                        Some(step::read(code, &trace, &around, sources))
+                    }
                     false => None,
                 },
             },
         ));
     }
     Ok(stepped)
-}
-
-fn step_one(
-    code: &mut Code,
-    path: &CodePath,
-    subject: usize,
-    prepared: &Prepared,
-    limit: usize,
-    bench: &mut Bench,
-) -> Result<Executed, String> {
-    bench.load(prepared, 0);
-    let around = trace(&empty(&path.call), subject, prepared, limit, bench)?;
-    let trace = trace(path, subject, prepared, limit, bench)?;
-    Ok(step::read(code, &trace, &around))
 }
 
 /// The steps of one call.
@@ -259,7 +246,7 @@ pub(crate) fn of_reference(
         answer = Some(step::enter(true, || (operation.reference)(&input)))
     })?;
     let empty = step::record(class.limit(), &mut || step::enter(true, || {}))?;
-    Ok(step::read(code, &trace, &empty).profile)
+    Ok(step::read(code, &trace, &empty, true).profile)
 }
 
 // ------------------------------------------------------------------------------------------ the parent
@@ -284,31 +271,34 @@ pub(crate) fn available(host: &mut Host) -> Result<f64, String> {
     }
 }
 
-/// Steps the subjects that `wanted` names, each on the classes that it names, in as many workers as the job has.
+/// Steps the subjects that `wanted` names, each on the classes that it names, in as many workers as the job has. `alone`, each
+/// call has a worker of its own: what was called before leaves its traces in the allocator, and a path may remember. Such a worker
+/// does not read the program's line tables, which takes longer than the call.
 ///
 /// # Errors
 /// The harness or a client's own part failed; a path that crashes is an answer.
 pub(crate) fn ask(
     job: &Job,
     wanted: impl IntoIterator<Item = ((usize, usize), Class)>,
+    alone: bool,
     told: &mut dyn FnMut(),
 ) -> Result<Answers, String> {
-    let mut questions: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
+    let mut questions: Vec<Question> = Vec::new();
+    let mut together: BTreeMap<(usize, Class), usize> = BTreeMap::new();
     for ((operation, subject), class) in wanted {
-        questions
-            .entry((operation, class))
-            .or_default()
-            .push(subject);
+        let next = questions.len();
+        let first = *together.entry((operation, class)).or_insert(next);
+        if first < next && !alone {
+            questions[first].subjects.push(subject);
+        } else {
+            questions.push(Question {
+                operation,
+                class,
+                subjects: vec![subject],
+            });
+        }
     }
-    let questions = questions
-        .into_iter()
-        .map(|((operation, class), subjects)| Question {
-            operation,
-            class,
-            subjects,
-        });
     // The longest first, so that no worker is left with one at the end.
-    let mut questions: Vec<Question> = questions.collect();
     questions.sort_by_key(|question| {
         std::cmp::Reverse(question.class.length.min(VERY_LONG) * question.subjects.len())
     });
@@ -320,7 +310,7 @@ pub(crate) fn ask(
             let sender = sender.clone();
             let queue = &queue;
             scope.spawn(move || {
-                let sent = step_all(job, queue, &sender);
+                let sent = step_all(job, queue, alone, &sender);
                 // A receiver that is gone has an error of its own to tell.
                 sent.unwrap_or_else(|why| drop(sender.send(Err(why))));
             });
@@ -349,6 +339,7 @@ type News = Result<((usize, usize), Class, Result<Stepped, Verdict>), String>;
 fn step_all(
     job: &Job,
     queue: &Mutex<VecDeque<Question>>,
+    alone: bool,
     sender: &std::sync::mpsc::Sender<News>,
 ) -> Result<(), String> {
     let mut host = Host::new(&job.launch, &job.settings)?;
@@ -358,11 +349,15 @@ fn step_all(
             class,
             mut subjects,
         } = question;
+        if alone {
+            host.renew();
+        }
         while !subjects.is_empty() {
             let request = Request::Step {
                 operation,
                 subjects: subjects.clone(),
                 class,
+                sources: !alone,
             };
             match host.ask(&request, &mut |_, _, _| {}) {
                 Ok(Reply::Stepped(stepped)) => {
@@ -453,7 +448,7 @@ pub(crate) fn take(
     let mut wanted: Vec<_> = own.chain(beside).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let answers = ask(job, wanted, told)?;
+    let answers = ask(job, wanted, false, told)?;
     let mut references: BTreeMap<usize, BTreeMap<String, u64>> = BTreeMap::new();
     for (operation, _) in &selected {
         if let std::collections::btree_map::Entry::Vacant(entry) = references.entry(*operation) {
@@ -597,34 +592,17 @@ impl Judge<'_> {
     }
 
     fn finding(&self, kind: &str, detail: String, class: Class) -> Result<Finding, String> {
-        let SubjectEntry { isa, delivery, .. } = self.entry().clone();
-        let case = self
-            .answers
-            .get(&(self.operation, self.subject))
-            .into_iter()
-            .flatten();
-        let case = case
-            .filter(|(of, _)| *of == class)
-            .find_map(|(_, answer)| answer.as_ref().ok());
-        let token = case
-            .map(|stepped| stepped.case.token(&self.job.findings))
-            .transpose();
-        Ok(Finding {
-            operation: self.of.name.clone(),
-            isa,
-            delivery,
-            verdict: kind.into(),
-            detail,
-            dump: None,
-            token: token
-                .map_err(|e| format!("a case cannot be kept: {e}"))?
-                .unwrap_or_default(),
-            command: format!(
-                "{} receipt '{}'",
-                self.job.program,
-                self.of.path_name(self.subject)
-            ),
-        })
+        let answers = self.answers.get(&(self.operation, self.subject));
+        let mut of_class = answers.into_iter().flatten().filter(|(of, _)| *of == class);
+        let stepped = of_class.find_map(|(_, answer)| answer.as_ref().ok());
+        let command = format!("receipt '{}'", self.of.path_name(self.subject));
+        finding(
+            self.job,
+            (self.of, self.subject),
+            (kind, detail),
+            stepped.map(|stepped| &stepped.case),
+            &command,
+        )
     }
 
     /// What one receipt shows.
@@ -740,6 +718,33 @@ impl Judge<'_> {
     }
 }
 
+/// What came to light when a call was stepped, with the case if one is known, and the arguments that repeat it.
+///
+/// # Errors
+/// The bytes of the case cannot be kept.
+pub(crate) fn finding(
+    job: &Job,
+    (of, subject): (&OperationEntry, usize),
+    (kind, detail): (&str, String),
+    case: Option<&Case>,
+    command: &str,
+) -> Result<Finding, String> {
+    let SubjectEntry { isa, delivery, .. } = of.subjects[subject].clone();
+    let token = case.map(|case| case.token(&job.findings)).transpose();
+    Ok(Finding {
+        operation: of.name.clone(),
+        isa,
+        delivery,
+        verdict: kind.into(),
+        detail,
+        dump: None,
+        token: token
+            .map_err(|e| format!("a case cannot be kept: {e}"))?
+            .unwrap_or_default(),
+        command: format!("{} {command}", job.program),
+    })
+}
+
 /// How many of a path's instructions are another's too, and the line with most of them, if they are nine tenths of all. The same
 /// kernel under another name is that, but for the call around it; two kernels that share a driver, and all but a few instructions
 /// of their blocks, came to 0.86 at most (q64_encode: avx512vbmi beside avx512).
@@ -793,13 +798,13 @@ pub(crate) fn record(
 }
 
 /// The receipt that says most of a path: the longest that is whole.
-fn longest(receipts: &[Receipt]) -> Option<&Receipt> {
+pub(crate) fn longest(receipts: &[Receipt]) -> Option<&Receipt> {
     let of = |refused: bool| receipts.iter().filter(move |r| r.refused == refused);
     of(false).max_by_key(|receipt| (!receipt.cut, receipt.length))
 }
 
 /// A receipt in one line: `at 4097 B: avx2 1024, avx 640, x86-64 203`.
-fn summary(receipt: &Receipt) -> String {
+pub(crate) fn summary(receipt: &Receipt) -> String {
     let mut line = format!("at {} B: {}", receipt.length, mix(&receipt.features));
     if receipt.allocations > 0 {
         line += &format!(

@@ -1,5 +1,7 @@
 //! The command line: one file per verb.
 
+mod call;
+mod count;
 mod doctor;
 mod list;
 mod mutate;
@@ -23,7 +25,7 @@ use crate::worker::{self, Launch};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all that was asked holds; 1 a mismatch, a crash or another finding; 2 wrong use, or the harness itself failed; \
-4 nothing ran, or a required path did not. Several at once: 2, then 1, then 4.
+3 more instructions than the policy allows; 4 nothing ran, or a required path did not. Several at once: 2, then 1, then 4, then 3.
 
 FILTER is a glob over the paths' names, OPERATION/ISA/DELIVERY: 'q64_decode', '*/avx2/*', 'q64_*/*/fills'. \
 One that matches nothing is exit 4.";
@@ -104,6 +106,43 @@ enum Verb {
         filter: Option<String>,
         #[command(flatten)]
         limits: Limits,
+    },
+    /// How many instructions a call of each path and peer executes, exactly; what 64 bytes more cost, and what every call does.
+    Count {
+        /// Which paths; all by default.
+        filter: Option<String>,
+        /// Plain bytes a call, beside the eight lengths of the closed form, 512 to 4096; by default 64, 384, 768, 1536 and 4096.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "BYTES,…",
+            env = "PATHPROOF_SIZES"
+        )]
+        sizes: Vec<usize>,
+        /// Records to hold the counts against: exit 3 where a path executes more, with the mnemonics that were added.
+        #[arg(long, value_name = "FILE", env = "PATHPROOF_BASE")]
+        base: Option<PathBuf>,
+        /// By how much a count may exceed the base's.
+        #[arg(
+            long,
+            default_value_t = 0.0,
+            value_name = "PERCENT",
+            env = "PATHPROOF_TOLERANCE"
+        )]
+        tolerance: f64,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// One path called once in this very process, for a profiler, on the bytes that `count` takes.
+    #[command(after_help = call::PROFILERS)]
+    Call {
+        /// The path, OPERATION/ISA/DELIVERY.
+        path: String,
+        /// Plain bytes.
+        length: usize,
+        /// Call a path that does nothing, in the same way: what remains is the window itself.
+        #[arg(long)]
+        empty: bool,
     },
     /// Whether the verification would notice if a path were wrong: its machine code is changed, one instruction or constant at a
     /// time, and verified. Ends with a score for every path, and the changes that nobody noticed.
@@ -304,17 +343,18 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 
 /// The whole command line of a client. Answers the hidden call of its own workers first, before anything is printed or started.
 ///
-/// Exit codes: 0 all that was asked holds; 1 a finding; 2 wrong use or trouble; 4 nothing ran or a required path did not.
+/// Exit codes: 0 all that was asked holds; 1 a finding; 2 wrong use or trouble; 3 slower or larger than the policy allows; 4 nothing
+/// ran or a required path did not.
 pub fn main(operations: Vec<Operation>) -> ExitCode {
     worker::answer(&operations);
-    let code = operation::check(&operations).and_then(|()| dispatch(&Cli::parse()));
+    let code = operation::check(&operations).and_then(|()| dispatch(&Cli::parse(), &operations));
     ExitCode::from(code.unwrap_or_else(|why| {
         session::complain(why);
         exit::TROUBLE
     }))
 }
 
-fn dispatch(cli: &Cli) -> Result<u8, String> {
+fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
     let launch = Launch::this_program()?;
     let common = &cli.common;
     match &cli.verb {
@@ -335,6 +375,24 @@ fn dispatch(cli: &Cli) -> Result<u8, String> {
         Some(Verb::Receipt { filter, limits }) => {
             receipt::receipt(common, &launch, filter.as_deref(), limits)
         }
+        Some(Verb::Count {
+            filter,
+            sizes,
+            base,
+            tolerance,
+            limits,
+        }) => {
+            let policy = count::Policy {
+                base: base.as_deref(),
+                tolerance: *tolerance,
+            };
+            count::count(common, &launch, filter.as_deref(), sizes, &policy, limits)
+        }
+        Some(Verb::Call {
+            path,
+            length,
+            empty,
+        }) => call::call(common, operations, path, *length, *empty),
         Some(Verb::Mutate(args)) => mutate::mutate(common, &launch, args),
         Some(Verb::Replay {
             token,

@@ -269,7 +269,7 @@ pub(super) fn unknown_isas(catalog: &Catalog, names: &[String]) -> Result<(), St
     Ok(())
 }
 
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> String {
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> String {
     let known: std::collections::BTreeSet<String> = known.collect();
     let mut known: Vec<String> = known.into_iter().collect();
     known.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));

@@ -460,7 +460,11 @@ impl Stepped {
         self.short.iter().all(|short| {
             bench.load(short, 0);
             let trace = receipt::trace(path, subject, short, step::LIMIT, bench);
-            trace.is_ok_and(|trace| step::read(code, &trace, &self.around).broken.is_empty())
+            trace.is_ok_and(|trace| {
+                step::read(code, &trace, &self.around, false)
+                    .broken
+                    .is_empty()
+            })
         })
     }
 }

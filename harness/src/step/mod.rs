@@ -231,8 +231,9 @@ pub(crate) struct Executed {
     pub(crate) broken: Vec<String>,
 }
 
-/// Reads a trace: everything that it says beyond the trace of an empty path.
-pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace) -> Executed {
+/// Reads a trace: everything that it says beyond the trace of an empty path. Without `sources`, not what only line tables say:
+/// `needs` and `profile` are empty.
+pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace, sources: bool) -> Executed {
     let mut decoded = Decoded::default();
     let mut counts = trace.counts(&mut decoded);
     counts.take_off(&empty.counts(&mut decoded));
@@ -275,17 +276,19 @@ pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace) -> Executed {
             .into_iter()
             .map(|(function, _)| function.name)
             .collect(),
-        profile: profile(code, &own, &mut decoded),
         broken: convention::broken(trace, code, &mut decoded),
         ..Executed::default()
     };
-    for (at, _) in &own {
-        let instruction = decoded.at(*at);
-        for feature in features(&instruction) {
-            executed
-                .needs
-                .entry(feature.into())
-                .or_insert_with(|| code.shown(&instruction));
+    if sources {
+        executed.profile = profile(code, &own, &mut decoded);
+        for (at, _) in &own {
+            let instruction = decoded.at(*at);
+            for feature in features(&instruction) {
+                executed
+                    .needs
+                    .entry(feature.into())
+                    .or_insert_with(|| code.shown(&instruction));
+            }
         }
     }
     of_libc(trace, empty, &mut executed);
@@ -410,7 +413,7 @@ mod tests {
                 let sum = std::cell::Cell::new(0u64);
                 let trace = trace(|| sum.set(data.iter().map(|b| u64::from(*b)).sum()));
                 assert_eq!(sum.get(), 300);
-                read(&mut code, &trace, &empty).own
+                read(&mut code, &trace, &empty, false).own
             })
             .collect();
         assert!(
@@ -428,6 +431,7 @@ mod tests {
             &mut code,
             &trace(|| drop(std::hint::black_box(bytes.clone()))),
             &empty,
+            false,
         );
         assert_eq!(
             (executed.allocations, executed.allocated, executed.copied),
@@ -439,7 +443,7 @@ mod tests {
             executed.allocator
         );
         assert!(executed.elsewhere.values().sum::<u64>() > 0);
-        let nothing = read(&mut code, &trace(nothing), &empty);
+        let nothing = read(&mut code, &trace(nothing), &empty, false);
         assert_eq!((nothing.own, nothing.allocations), (0, 0));
     }
 
@@ -448,7 +452,7 @@ mod tests {
         let mut code = Code::of_this_program().unwrap();
         let empty = trace(|| leave(true, || {}));
         let paused = trace(|| leave(true, || drop(std::hint::black_box(vec![1u8; 64]))));
-        assert_eq!(read(&mut code, &paused, &empty).allocations, 0);
+        assert_eq!(read(&mut code, &paused, &empty, false).allocations, 0);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) enum Request {
         operation: usize,
         subjects: Vec<usize>,
         class: Class,
+        /// Whether source lines are wanted.
+        sources: bool,
     },
     /// What the reference executes on an input of a class; answered by `Profile`.
     Profile { operation: usize, class: Class },

@@ -177,11 +177,12 @@ pub(crate) fn serve(
                 operation,
                 subjects,
                 class,
+                sources,
             } => receipt::step(
                 &mut stepper,
                 &operations[operation],
                 &subjects,
-                &class,
+                (&class, sources),
                 &mut bench,
                 page,
             )

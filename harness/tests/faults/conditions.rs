@@ -616,7 +616,7 @@ pub(crate) fn of_machines() -> Vec<Trial> {
 
 /// A test that needs a tool; where that is missing, it is shown as ignored, with the reason.
 #[cfg(target_os = "linux")]
-fn with(tool: &str, name: &str, test: fn()) -> Trial {
+pub(crate) fn with(tool: &str, name: &str, test: fn()) -> Trial {
     let trial = Trial::test(name, move || {
         test();
         Ok(())

@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod conditions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod counts;
 mod findings;
 mod run;
 mod times;
@@ -17,8 +19,9 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 9] = [
-    "worker", "run", "list", "doctor", "verify", "replay", "vectors", "report", "time",
+const VERBS: [&str; 12] = [
+    "worker", "run", "list", "doctor", "verify", "receipt", "count", "call", "replay", "vectors",
+    "report", "time",
 ];
 
 fn main() -> ExitCode {
@@ -42,6 +45,8 @@ fn test() -> ExitCode {
     let mut trials = findings::trials();
     trials.extend(conditions::trials());
     trials.extend(conditions::of_machines());
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    trials.extend(counts::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod codec;
+mod counted;
 mod deaths;
 mod memory;
 mod refusals;
@@ -45,6 +46,8 @@ pub(crate) fn zoo() -> Vec<Operation> {
         healthy(),
         answers(),
         long(),
+        counted(),
+        miscounted(),
         pairs(),
         memory(),
         deaths(),
@@ -110,6 +113,67 @@ fn long() -> Operation {
         CodePath::fills("wrong-when-long", answers::wrong_when_long),
         CodePath::fills("wrong-when-longer", answers::wrong_when_longer),
     ])
+}
+
+/// Right answers of eight bytes; what they cost is looked at.
+fn counted() -> Operation {
+    let peer = CodePath::fills("peer", folding(counted::folded::<0, 0>));
+    let peer = Peer::new(
+        peer,
+        |i| i.bytes().to_vec(),
+        |i| Ok(counted::reference(i.bytes()).to_vec()),
+    );
+    fold("counted")
+        .paths([
+            CodePath::fills("plain", folding(counted::folded::<0, 0>)),
+            CodePath::fills("hesitates", folding(counted::folded::<1, 0>)),
+            CodePath::fills("dawdles", folding(counted::folded::<0, 4>)),
+            CodePath::fills("depends-on-data", folding(counted::folded_by_data)),
+            CodePath::absent(
+                "avx512",
+                "fills",
+                Reason::NotBuilt("the zoo keeps none".into()),
+            ),
+        ])
+        .peer(peer)
+}
+
+/// The same, and wrong.
+fn miscounted() -> Operation {
+    fold("miscounted").paths([
+        CodePath::fills(
+            "aborts",
+            folding(|bytes| match bytes.len() {
+                41 => std::process::abort(),
+                _ => counted::folded::<0, 0>(bytes),
+            }),
+        ),
+        CodePath::fills(
+            "wrong-at-11",
+            folding(|bytes| match bytes.len() {
+                11 => [0; 8],
+                _ => counted::folded::<0, 0>(bytes),
+            }),
+        ),
+    ])
+}
+
+fn fold(name: &'static str) -> Operation {
+    Operation::new(name, |i| Ok(counted::reference(i.bytes()).to_vec()))
+        .capacity(|_| 8)
+        .path(CodePath::fills("scalar", folding(counted::folded::<0, 0>)))
+        .path(CodePath::returns("scalar", |i| {
+            Ok(counted::folded::<0, 0>(i.bytes()).to_vec())
+        }))
+}
+
+fn folding(
+    fold: impl Fn(&[u8]) -> [u8; 8] + 'static,
+) -> impl Fn(&Input<'_>, &mut [u8]) -> Outcome<usize> + 'static {
+    move |i, out| {
+        out[..8].copy_from_slice(&fold(i.bytes()));
+        Ok(8)
+    }
 }
 
 fn pairs() -> Operation {

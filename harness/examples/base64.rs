@@ -16,23 +16,22 @@ fn decoded(i: &Input<'_>) -> Outcome<Vec<u8>> {
     })
 }
 
-fn length(decoded: Result<&mut [u8], Error>) -> Outcome<usize> {
-    decoded.map(|bytes| bytes.len()).map_err(opaque)
-}
-
-fn opaque(_: Error) -> Failure {
-    Failure::opaque()
-}
-
 fn main() -> std::process::ExitCode {
+    let opaque = |_: Error| Failure::opaque();
+    let length = move |bytes: Result<&mut [u8], Error>| bytes.map(|b| b.len()).map_err(opaque);
+    // The crate chooses for itself: AVX2 where the CPU has it, and never more.
+    let avx2 =
+        cfg_select! { target_arch = "x86_64" => is_x86_feature_detected!("avx2"), _ => false };
+    let best: &[&str] = if avx2 { &["avx2"] } else { &[] };
+    let chosen = |path: CodePath| path.executes(best).only(&["avx2"]);
     let encode = Operation::new("base64_encode", |i| Ok(REFERENCE.encode(i.bytes())))
         .capacity(|i| i.bytes().len().div_ceil(3) * 4)
-        .path(CodePath::fills("auto", |i, out| {
+        .path(chosen(CodePath::fills("auto", |i, out| {
             Ok(STANDARD.encode(i.bytes(), out.as_out()).len())
-        }))
-        .path(CodePath::returns("auto", |i| {
+        })))
+        .path(chosen(CodePath::returns("auto", |i| {
             Ok(STANDARD.encode_to_string(i.bytes()))
-        }));
+        })));
     let pad = |t: &[u8]| t.iter().rev().take(2).take_while(|&&c| c == b'=').count();
     let copy = CodePath::fills("copy", |i, out| {
         out.copy_from_slice(i.bytes());
@@ -42,15 +41,15 @@ fn main() -> std::process::ExitCode {
         .from_bytes(|plain, _| REFERENCE.encode(plain).into_bytes())
         .capacity(move |i| (i.bytes().len() / 4 * 3).saturating_sub(pad(i.bytes())))
         .work(|i| i.bytes().len() / 4 * 3)
-        .path(CodePath::fills("auto", |i, out| {
+        .path(chosen(CodePath::fills("auto", move |i, out| {
             length(STANDARD.decode(i.bytes(), out.as_out()))
-        }))
-        .path(CodePath::in_place("auto", |_, buffer| {
+        })))
+        .path(chosen(CodePath::in_place("auto", move |_, buffer| {
             length(STANDARD.decode_inplace(buffer))
-        }))
-        .path(CodePath::returns("auto", |i| {
+        })))
+        .path(chosen(CodePath::returns("auto", move |i| {
             STANDARD.decode_to_vec(i.bytes()).map_err(opaque)
-        }))
+        })))
         .peer(Peer::new(
             copy,
             |i| decoded(i).unwrap_or_default(),

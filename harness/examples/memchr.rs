@@ -16,7 +16,7 @@ fn needle(isa: &'static str, find: fn(&[u8], &[u8]) -> Option<usize>) -> CodePat
 
 /// The path of a vector module, or the reason why it cannot run here.
 macro_rules! vector {
-    ($target:tt, $arch:ident, $isa:ident) => {{
+    ($target:tt, $arch:ident, $isa:ident, $block:literal) => {{
         let isa = stringify!($isa);
         let path = cfg_select! {
             target_arch = $target => {{
@@ -26,7 +26,7 @@ macro_rules! vector {
             }}
             _ => CodePath::absent(isa, "returns", Reason::Target($target.into())),
         };
-        path.executes(&[isa])
+        path.executes(&[isa]).only(&[isa]).block($block)
     }};
 }
 
@@ -40,19 +40,19 @@ fn main() -> std::process::ExitCode {
             let at = plain.len() - 1 - plain.len() * usize::from(*x).pow(2) / 0x1_0000;
             [&plain[..at], &[p["byte"][0] as u8], &plain[at + 1..]].concat()
         })
-        .path(byte("scalar", |n, h| swar::One::new(n).find(h)))
-        .path(vector!("x86_64", x86_64, sse2))
-        .path(vector!("x86_64", x86_64, avx2))
-        .path(vector!("aarch64", aarch64, neon))
-        .path(byte("auto", memchr::memchr));
+        .path(byte("scalar", |n, h| swar::One::new(n).find(h)).only(&[]))
+        .path(vector!("x86_64", x86_64, sse2, 16))
+        .path(vector!("x86_64", x86_64, avx2, 32))
+        .path(vector!("aarch64", aarch64, neon, 16))
+        .path(byte("auto", memchr::memchr).only(&["avx2"]));
     // Two letters only: much of a haystack is nearly the needle, which is its end and may stand before that, too.
     let letters = |plain: &[u8]| plain.iter().map(|b| b'a' + b % 2).collect();
     let naive = |h: &[u8], n: &[u8]| (0..=h.len()).find(|&at| h[at..].starts_with(n));
     let memmem = Operation::new("memmem", move |i| Ok(naive(i.bytes(), i.part(1))))
         .from_bytes(move |b, _| letters(b))
         .part(move |b, _| letters(&b[b.len() - b.len() / 3 % 41..]))
-        .path(needle("scalar/rabinkarp", |h, n| Rabin::new(n).find(h, n)))
-        .path(needle("scalar/twoway", |h, n| TwoWay::new(n).find(h, n)))
-        .path(needle("auto", memchr::memmem::find));
+        .path(needle("scalar/rabinkarp", |h, n| Rabin::new(n).find(h, n)).only(&[]))
+        .path(needle("scalar/twoway", |h, n| TwoWay::new(n).find(h, n)).only(&[]))
+        .path(needle("auto", memchr::memmem::find).only(&["avx2"]));
     pathproof::main(vec![memchr, memmem])
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::arena::{Buffer, Poison};
 use crate::case::{Case, Place, mix};
-use crate::operation::{Call, CodePath, Input, Operation, Outcome, Params, Peer};
+use crate::operation::{Answer, Call, CodePath, Input, Operation, Outcome, Params, Peer};
 use crate::page::Page;
 #[cfg(feature = "cli")]
 use crate::step::{enter, leave};
@@ -281,7 +281,11 @@ impl Bench {
                 let mut compared = Err(Verdict::Panicked("it gave no answer".into()));
                 enter(windowed, || {
                     f(&input, &mut |got| {
-                        leave(windowed, || compared = compare(want.clone(), got));
+                        leave(windowed, || {
+                            let got = got.map(Answer::bytes);
+                            let got = got.as_ref().map(|bytes| &**bytes);
+                            compared = compare(want.clone(), got.map_err(Clone::clone));
+                        });
                     });
                 });
                 compared
@@ -372,7 +376,9 @@ fn call_plainly(operation: &Operation, path: &CodePath, input: &Input<'_>) -> Ou
         Call::InPlace(f) => fill(input.bytes().to_vec(), f),
         Call::Returns(f) => {
             let mut answer = Ok(Vec::new());
-            f(input, &mut |got| answer = got.map(<[u8]>::to_vec));
+            f(input, &mut |got| {
+                answer = got.map(|got| got.bytes().into_owned())
+            });
             answer
         }
         Call::Absent => unreachable!("an absent path is not called"),

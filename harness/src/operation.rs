@@ -238,8 +238,9 @@ impl fmt::Display for Reason {
 }
 
 type FillsFn = dyn Fn(&Input<'_>, &mut [u8]) -> Outcome<usize>;
-/// Hands the answer's bytes to a receiver, so that the answer's own type is forgotten without a copy.
-type ReturnsFn = dyn Fn(&Input<'_>, &mut dyn FnMut(Outcome<&[u8]>));
+/// Hands the answer to a receiver, so that its own type is forgotten without a copy. What its bytes are is asked there: writing a
+/// number out as text is no part of the path.
+type ReturnsFn = dyn Fn(&Input<'_>, &mut dyn FnMut(Outcome<&dyn Answer>));
 
 /// How the harness calls a path.
 pub(crate) enum Call {
@@ -303,9 +304,10 @@ impl CodePath {
         isa: impl Into<Text>,
         f: impl Fn(&Input<'_>) -> Outcome<A> + 'static,
     ) -> Self {
-        let call = move |input: &Input<'_>, receive: &mut dyn FnMut(Outcome<&[u8]>)| match f(input)
-        {
-            Ok(answer) => receive(Ok(&answer.bytes())),
+        let call = move |input: &Input<'_>, receive: &mut dyn FnMut(Outcome<&dyn Answer>)| match f(
+            input,
+        ) {
+            Ok(answer) => receive(Ok(&answer)),
             Err(failure) => receive(Err(failure)),
         };
         Self::new(isa.into(), "returns", Call::Returns(Box::new(call)))

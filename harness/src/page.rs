@@ -100,8 +100,13 @@ impl Page {
 
     pub(crate) fn calling(&self, subject: usize) {
         self.subject.store(subject as u64, Relaxed);
-        self.ticks.store(self.ticks.load(Relaxed) + 1, Relaxed);
+        self.alive();
         self.phase.store(2, Relaxed);
+    }
+
+    /// Called at every step of a call that is stepped, so that one which takes long is not taken for stuck.
+    pub(crate) fn alive(&self) {
+        self.ticks.store(self.ticks.load(Relaxed) + 1, Relaxed);
     }
 
     pub(crate) fn buffer(&self, number: usize, addresses: Range<usize>) {

@@ -3,7 +3,7 @@
 //! A worker steps the calls (`step`), a parent asks for them (`take`) and judges (`judge`). A receipt speaks for the lengths
 //! stepped and for no other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -595,7 +595,13 @@ impl Judge<'_> {
         let answers = self.answers.get(&(self.operation, self.subject));
         let mut of_class = answers.into_iter().flatten().filter(|(of, _)| *of == class);
         let stepped = of_class.find_map(|(_, answer)| answer.as_ref().ok());
-        let command = format!("receipt '{}'", self.of.path_name(self.subject));
+        let limit = Verdict::TimedOut(self.job.settings.timeout);
+        let limit = if kind == limit.kind() {
+            format!(" --timeout {}", self.job.settings.timeout as f64 / 1000.0)
+        } else {
+            String::new()
+        };
+        let command = format!("receipt '{}'{limit}", self.of.path_name(self.subject));
         finding(
             self.job,
             (self.of, self.subject),
@@ -640,6 +646,11 @@ impl Judge<'_> {
         }
         if let Some(only) = &entry.only {
             let allowed = step::implied(only.iter().map(String::as_str));
+            let named = if only.is_empty() {
+                "what every CPU of this target has".into()
+            } else {
+                only.join(", ")
+            };
             for (feature, first) in executed
                 .needs
                 .iter()
@@ -648,8 +659,7 @@ impl Judge<'_> {
                 add(
                     "forbidden feature",
                     format!(
-                        "it promises to need no more than {}, and needs {feature}: {first}",
-                        only.join(", ")
+                        "it promises to need no more than {named}, and needs {feature}: {first}"
                     ),
                 );
             }
@@ -676,13 +686,15 @@ impl Judge<'_> {
                 );
                 add("allocates", detail);
             }
-            let payload = stepped.input.min(stepped.answer.unwrap_or_default()) as u64;
-            if payload >= PAYLOAD && 2 * executed.copied >= payload {
+            let answer = stepped.answer.unwrap_or_default();
+            let copied = copied(executed, entry.block, stepped.input, answer);
+            let payload = stepped.input.min(answer) as u64;
+            if payload >= PAYLOAD && 2 * copied >= payload {
                 add(
                     "copies",
                     format!(
-                        "it has a buffer to fill, and a call on {} bytes copies {} of {payload} through memcpy",
-                        class.length, executed.copied
+                        "it has a buffer to fill, and a call on {} bytes, with an answer of {answer}, copies {copied} bytes through memcpy",
+                        class.length
                     ),
                 );
             }
@@ -693,9 +705,11 @@ impl Judge<'_> {
         broken
     }
 
-    /// Whose code, other than its own, a path executes for the most part: the reference's, or that of a path that promises less.
+    /// Whose code, other than its own, a path executes for the most part: the reference's, or that of a lesser path. That is one
+    /// which lacks a feature that this path promises: it does not promise it, and does without it or promises to. A path that
+    /// chooses for itself promises nothing, and is no less than what it has chosen.
     fn stranger(&self, executed: &Executed) -> Option<(String, u64, String)> {
-        if let Some((shared, line)) = shared(executed, self.reference) {
+        if let Some((shared, line)) = of_lines(executed, self.reference) {
             return Some(("the reference".into(), shared, line));
         }
         let mine = &self.entry().executes;
@@ -704,15 +718,19 @@ impl Judge<'_> {
             .iter()
             .enumerate()
             .find_map(|(other, entry)| {
-                if entry.peer || mine.iter().all(|feature| entry.executes.contains(feature)) {
-                    return None;
-                }
                 let answers = self.answers.get(&(self.operation, other))?;
                 let (_, answer) = answers
                     .iter()
                     .find(|(class, _)| *class == Class::of(LONG))?;
-                let (shared, line) =
-                    shared(executed, &answer.as_ref().ok()?.executed.as_ref()?.profile)?;
+                let its = answer.as_ref().ok()?.executed.as_ref()?;
+                let lacks = |feature: &String| {
+                    !entry.executes.contains(feature)
+                        && (!its.needs.contains_key(feature) || entry.does_without(feature))
+                };
+                if entry.peer || !mine.iter().any(lacks) {
+                    return None;
+                }
+                let (shared, line) = shared(executed, &its.profile)?;
                 Some((self.of.path_name(other), shared, line))
             })
     }
@@ -755,7 +773,37 @@ fn shared(executed: &Executed, other: &BTreeMap<String, u64>) -> Option<(u64, St
     let sum = common.iter().map(|(count, _)| count).sum::<u64>();
     let (_, most) = common.into_iter().max()?;
     let (line, _form) = most.rsplit_once(' ')?;
-    (executed.own > 0 && 10 * sum >= 9 * executed.own).then(|| (sum, line.to_string()))
+    nearly_all(sum, executed).then(|| (sum, line.to_string()))
+}
+
+/// Whether so many of a path's own instructions are nine tenths of all.
+fn nearly_all(count: u64, of: &Executed) -> bool {
+    of.own > 0 && 10 * count >= 9 * of.own
+}
+
+/// How many of a path's instructions come from source lines of which the reference, too, executes some, and the line with most of
+/// them, if they are nine tenths of all. In what form they were compiled makes no difference here, as it does between two
+/// kernels that are made from one source: the reference shares no code with any path.
+fn of_lines(executed: &Executed, reference: &BTreeMap<String, u64>) -> Option<(u64, String)> {
+    let line = |key: &String| key.rsplit_once(' ').map(|(line, _form)| line.to_string());
+    let lines: BTreeSet<String> = reference.keys().filter_map(line).collect();
+    let common = executed.profile.iter().filter_map(|(key, count)| {
+        let line = line(key).filter(|line| lines.contains(line))?;
+        Some((line, *count))
+    });
+    let common = step::by(common);
+    let sum = common.values().sum::<u64>();
+    let (most, _) = common.into_iter().max_by_key(|(_, count)| *count)?;
+    nearly_all(sum, executed).then_some((sum, most))
+}
+
+/// Bytes that a call copied in pieces larger than a block of its input or what that makes of its answer: smaller pieces are how
+/// compilers, above all those that do not optimise, move what a kernel has computed to where it belongs.
+fn copied(executed: &Executed, block: usize, input: usize, answer: usize) -> u64 {
+    let of_answer = block.saturating_mul(answer).div_ceil(input.max(1));
+    let piece = block.max(of_answer) as u64;
+    let larger = executed.copies.range(piece + 1..);
+    larger.map(|(bytes, calls)| bytes * calls).sum()
 }
 
 /// From how many bytes on a copy of half of them is more than a tail.
@@ -827,5 +875,100 @@ fn mix(features: &BTreeMap<String, u64>) -> String {
         "no instruction of its own".into()
     } else {
         parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> CodePath {
+        CodePath::fills("kernel", |_, _| Ok(0)).block(32)
+    }
+
+    fn lengths(classes: &[Class]) -> Vec<usize> {
+        classes.iter().map(|class| class.length).collect()
+    }
+
+    #[test]
+    fn classes_lie_around_the_block_and_every_switch() {
+        let operation = Operation::new("of_bytes", |i| Ok(i.bytes().to_vec()));
+        let around_the_block = [0, 1, 31, 32, 33, 65, 4097];
+        assert_eq!(lengths(&classes(&operation, &path())), around_the_block);
+        let switching = classes(&operation, &path().switches_at(&[33, 100, 5000]));
+        assert_eq!(
+            lengths(&switching),
+            [0, 1, 31, 32, 33, 65, 99, 100, 4097, 4999, 5000]
+        );
+        assert!(switching.iter().all(|class| !class.damaged));
+        // A block of one byte has nothing before it.
+        let bytewise = classes(&operation, &path().block(1));
+        assert_eq!(lengths(&bytewise), [0, 1, 2, 3, 4097]);
+    }
+
+    #[test]
+    fn what_can_be_refused_has_a_damaged_class_and_blocks_of_its_own_input() {
+        let operation = Operation::new("of_texts", |i| Ok(i.bytes().to_vec()))
+            .from_bytes(|plain, _| [plain, plain].concat());
+        let of = classes(&operation, &path().switches_at(&[200]));
+        // 32 bytes of text are 16 plain ones; 200 are 100.
+        let (damaged, whole): (Vec<Class>, Vec<Class>) =
+            of.into_iter().partition(|class| class.damaged);
+        assert_eq!(lengths(&whole), [0, 1, 15, 16, 17, 33, 99, 100, 4097]);
+        assert_eq!(lengths(&damaged), [LONG]);
+        // Its input is that of the whole one, but for a byte; and always the same.
+        let [good, bad] = [whole[8], damaged[0]].map(|class| {
+            operation
+                .resolve(&case(&operation, class))
+                .unwrap()
+                .remove(0)
+        });
+        let differing = good.iter().zip(&bad).filter(|(a, b)| a != b).count();
+        assert_eq!((good.len(), bad.len(), differing), (2 * LONG, 2 * LONG, 1));
+        let again = operation.resolve(&case(&operation, damaged[0])).unwrap();
+        assert_eq!(again[0], bad);
+    }
+
+    #[test]
+    fn a_copy_is_more_than_a_block_at_a_time() {
+        let of = |bytes, calls| Executed {
+            copies: BTreeMap::from([(bytes, calls)]),
+            ..Executed::default()
+        };
+        // Two digits for each byte: a block of 64 makes 128.
+        assert_eq!(copied(&of(128, 64), 64, 4096, 8192), 0);
+        assert_eq!(copied(&of(129, 64), 64, 4096, 8192), 129 * 64);
+        // And the other way round.
+        assert_eq!(copied(&of(64, 64), 64, 8192, 4096), 0);
+        assert_eq!(copied(&of(65, 1), 64, 8192, 4096), 65);
+    }
+
+    #[test]
+    fn nine_tenths_of_the_code_are_anothers() {
+        let profile = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            counts
+                .iter()
+                .map(|(key, count)| (key.to_string(), *count))
+                .collect()
+        };
+        let executed = Executed {
+            own: 100,
+            profile: profile(&[("a.rs:1 Mov", 70), ("a.rs:2 Add", 30)]),
+            ..Executed::default()
+        };
+        let with = |count| {
+            shared(
+                &executed,
+                &profile(&[("a.rs:1 Mov", 99), ("a.rs:2 Add", count)]),
+            )
+        };
+        assert_eq!(with(20), Some((90, "a.rs:1".into())));
+        assert_eq!(with(19), None);
+        // Of the reference's lines, whatever the compiler made of them.
+        let of = |key| of_lines(&executed, &profile(&[(key, 1)]));
+        assert_eq!(of("a.rs:2 Mov"), None);
+        assert_eq!(of("a.rs:1 Vmovdqu"), None);
+        let both = profile(&[("a.rs:2 Mov", 1), ("a.rs:1 Vmovdqu", 1)]);
+        assert_eq!(of_lines(&executed, &both), Some((100, "a.rs:1".into())));
     }
 }

@@ -115,32 +115,14 @@ impl Code {
             .clone()
     }
 
-    /// The line of the client's source that an address was made from: of the functions inlined there, the innermost that is not
-    /// the standard library's, so that an intrinsic counts for whoever called it. Without line tables, the function.
+    /// The line of the client's source that an address was made from, or without line tables its function.
     pub(crate) fn line(&mut self, address: u64) -> String {
-        let frames = self
-            .symbols
-            .as_ref()
-            .and_then(|symbols| symbols.find_frames(address.wrapping_sub(self.base)).ok());
-        if let Some(mut frames) = frames {
-            while let Ok(Some(frame)) = frames.next() {
-                let Some(addr2line::Location {
-                    file: Some(file),
-                    line: Some(line),
-                    ..
-                }) = frame.location
-                else {
-                    continue;
-                };
-                if !is_of_library(file) {
-                    return format!("{}:{line}", from_package(file));
-                }
-            }
-        }
-        self.function(address).map_or_else(
-            || format!("{:#x}", self.in_file(address)),
-            |function| function.symbol,
-        )
+        self.source(address).unwrap_or_else(|| {
+            self.function(address).map_or_else(
+                || format!("{:#x}", self.in_file(address)),
+                |function| function.symbol,
+            )
+        })
     }
 
     /// Whether an address is the client's code: neither this harness' nor the standard library's, unless that was inlined into the
@@ -184,18 +166,25 @@ impl Code {
         text
     }
 
-    /// `file:line` of the source that an address was made from.
+    /// `file:line` of the client's source that an address was made from: of the functions inlined there, the innermost that is not
+    /// the standard library's, so that an intrinsic counts for whoever called it.
     pub(crate) fn source(&self, address: u64) -> Option<String> {
-        let location = self
-            .symbols
-            .as_ref()?
-            .find_location(address.wrapping_sub(self.base))
-            .ok()??;
-        Some(format!(
-            "{}:{}",
-            from_package(location.file?),
-            location.line?
-        ))
+        let symbols = self.symbols.as_ref()?;
+        let mut frames = symbols.find_frames(address.wrapping_sub(self.base)).ok()?;
+        while let Ok(Some(frame)) = frames.next() {
+            let Some(addr2line::Location {
+                file: Some(file),
+                line: Some(line),
+                ..
+            }) = frame.location
+            else {
+                continue;
+            };
+            if !is_of_library(file) {
+                return Some(format!("{}:{line}", from_package(file)));
+            }
+        }
+        None
     }
 }
 
@@ -221,8 +210,10 @@ fn is_of_library(file: &str) -> bool {
 
 /// A source file's path from the package on: where a package lies is nobody's business.
 fn from_package(file: &str) -> &str {
-    file.rsplit_once("/src/").map_or(file, |(package, _)| {
-        let name = package.rfind('/').map_or(0, |slash| slash + 1);
+    let folders = ["/src/", "/tests/", "/benches/", "/examples/"];
+    let package = folders.iter().find_map(|folder| file.rfind(folder));
+    package.map_or(file, |end| {
+        let name = file[..end].rfind('/').map_or(0, |slash| slash + 1);
         &file[name..]
     })
 }
@@ -423,6 +414,24 @@ mod tests {
             ))
         );
         assert_eq!(mapping("nonsense"), None);
+    }
+
+    #[test]
+    fn a_source_file_is_named_from_its_package_on() {
+        for (file, from) in [
+            (
+                "/home/u/.cargo/registry/src/i-1/memchr-2.7/src/arch/all/memchr.rs",
+                "memchr-2.7/src/arch/all/memchr.rs",
+            ),
+            (
+                "/w/harness/tests/faults/zoo/codec.rs",
+                "harness/tests/faults/zoo/codec.rs",
+            ),
+            ("harness/examples/memchr.rs", "harness/examples/memchr.rs"),
+            ("src/lib.rs", "src/lib.rs"),
+        ] {
+            assert_eq!(from_package(file), from);
+        }
     }
 
     #[test]

@@ -16,11 +16,10 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use code::{
-    BASELINE, Code, Function, Owner, decode, disassembled, features, implied, rank,
+    BASELINE, Code, Function, Owner, by, decode, disassembled, features, implied, rank,
 };
 pub(crate) use trap::{LIMIT, executable, proven};
 
-use code::by;
 use trap::Step;
 
 /// Runs `call` in the window, where instructions are counted, or just so.
@@ -225,8 +224,9 @@ pub(crate) struct Executed {
     pub(crate) allocated: u64,
     /// The allocator's functions that were entered, freeing included.
     pub(crate) allocator: Vec<String>,
-    /// Bytes that memcpy and memmove were asked to move.
+    /// Bytes that memcpy and memmove were asked to move; and, for each number of bytes, how many calls were asked to move it.
     pub(crate) copied: u64,
+    pub(crate) copies: BTreeMap<u64, u64>,
     /// What calls had to keep and did not.
     pub(crate) broken: Vec<String>,
 }
@@ -334,7 +334,10 @@ fn of_libc(trace: &Trace, empty: &Trace, executed: &mut Executed) {
             continue;
         }
         match what {
-            Libc::Copies => executed.copied += bytes,
+            Libc::Copies => {
+                executed.copied += bytes;
+                *executed.copies.entry(bytes).or_default() += 1;
+            }
             Libc::Allocates
             | Libc::AllocatesArray
             | Libc::Reallocates

@@ -91,6 +91,7 @@ mod imp {
         let registers = &mut context.uc_mcontext.gregs;
         let seen = SEEN.load(Relaxed);
         SEEN.store(seen + 1, Relaxed);
+        crate::worker::alive();
         let steps = STEPS.load(Relaxed);
         if seen >= ROOM.load(Relaxed) || steps.is_null() {
             registers[REG_EFL as usize] &= !(TRAP as i64);
@@ -202,15 +203,13 @@ mod imp {
         // SAFETY: the handler stores to atomics and to memory reserved above, which a signal handler may.
         let before = unsafe { sigaction(Signal::SIGTRAP, &action) };
         let before = before.map_err(|e| format!("no handler for SIGTRAP can be set: {e}"))?;
-        if is_x86_feature_detected!("avx") {
-            // What was left in the upper halves before is not the call's.
-            // SAFETY: the CPU has AVX.
-            unsafe { std::arch::x86_64::_mm256_zeroupper() };
-        }
+        // What an earlier call left is not this one's, and must not hide that this one leaves it too.
+        rest();
         STEPS.store(steps.as_mut_ptr(), Relaxed);
         SEEN.store(0, Relaxed);
         FLAG.store(TRAP, Relaxed);
         let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+        rest();
         FLAG.store(0, Relaxed);
         STEPS.store(null_mut(), Relaxed);
         let seen = SEEN.load(Relaxed);
@@ -220,6 +219,25 @@ mod imp {
         let _ = unsafe { sigaction(Signal::SIGTRAP, &before) };
         called.map_err(|panic| crate::check::message(&*panic))?;
         Ok(seen <= limit)
+    }
+
+    /// Brings the direction flag and the floating-point and vector units to what a program starts with, which is what every call
+    /// must keep.
+    fn rest() {
+        let mxcsr = 0x1f80u32;
+        // SAFETY: sets what the calling convention has at the start of a process: a clear direction flag, an empty x87 with its
+        // default control word, the default MXCSR. No x87 register is live, for all are given as clobbered.
+        unsafe {
+            asm!(
+                "cld", "fninit", "ldmxcsr dword ptr [{}]", in(reg) &raw const mxcsr,
+                out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+                out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+            );
+        }
+        if is_x86_feature_detected!("avx") {
+            // SAFETY: the CPU has AVX.
+            unsafe { std::arch::x86_64::_mm256_zeroupper() };
+        }
     }
 
     /// The functions of libc that allocate, free or copy, and where they begin: for memcpy, the variant that libc chose for this CPU.

@@ -23,6 +23,8 @@ use crate::page::{Page, Phase, Snapshot};
 use crate::plan::Settings;
 use crate::verdict::{Stray, Verdict};
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use system::alive;
 pub(crate) use system::{libc, missing, note_faults};
 
 /// The hidden first argument that makes this program a worker.

@@ -11,6 +11,7 @@ use crate::mutate::{Mutation, Trial};
 use crate::operation::Failure;
 use crate::plan::{Check, Settings};
 use crate::receipt::{Class, Stepped};
+use crate::step::implied;
 use crate::time::{Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
@@ -216,6 +217,14 @@ pub(crate) struct SubjectEntry {
 }
 
 impl SubjectEntry {
+    /// Whether the path promises to need less than this CPU feature. One that promises to need nothing beyond the baseline does
+    /// without what the baseline has, too: compilers put SSE2 into any code.
+    pub(crate) fn does_without(&self, feature: &str) -> bool {
+        self.only.as_ref().is_some_and(|only| {
+            only.is_empty() || !implied(only.iter().map(String::as_str)).contains(&feature)
+        })
+    }
+
     /// Whether the path is of this ISA: `avx2` means `avx2` and every flavour of it, such as `avx2/basic` and
     /// `avx2+stream`.
     pub(crate) fn is_of(&self, isa: &str) -> bool {

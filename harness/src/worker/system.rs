@@ -30,6 +30,15 @@ mod imp {
     /// The page of this process, for the handler.
     static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
 
+    /// Tells the parent of this worker, if it is one, that it gets on. A signal handler may call it.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn alive() {
+        // SAFETY: `PAGE` is null or a page that lives as long as the process, and only its atomics are touched.
+        if let Some(page) = unsafe { PAGE.load(Relaxed).as_ref() } {
+            page.alive();
+        }
+    }
+
     extern "C" fn note(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
         // SAFETY: `PAGE` is null or a page that lives as long as the process; its atomics are written, which a signal handler may.
         let Some(page) = (unsafe { PAGE.load(Relaxed).as_ref() }) else {

@@ -137,6 +137,7 @@ fn a_filter_that_matches_nothing_is_exit_4() {
     let says = &["\"heathly\" matches no path", "nearest are healthy/"];
     refused(&["verify", "heathly", "--quiet"], 4, says);
     refused(&["list", "heathly"], 4, says);
+    refused(&["receipt", "heathly"], 4, says);
     let out = scratch("filter");
     refused(&["run", "heathly", "--quiet", "--out", utf8(&out)], 4, says);
     refused(

@@ -1,13 +1,15 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `conditions`). Each fault is a test: `cargo test --test faults wrong-tail`.
+//! command line and look at what it says (`findings`, `receipts`, `conditions`). Each fault is a test: `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
 mod conditions;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod counts;
 mod findings;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod receipts;
 mod run;
 mod times;
 mod zoo;
@@ -19,9 +21,9 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 12] = [
-    "worker", "run", "list", "doctor", "verify", "receipt", "count", "call", "replay", "vectors",
-    "report", "time",
+const VERBS: [&str; 13] = [
+    "worker", "run", "list", "doctor", "verify", "receipt", "mutate", "count", "call", "replay",
+    "vectors", "report", "time",
 ];
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn test() -> ExitCode {
     trials.extend(conditions::of_machines());
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     trials.extend(counts::trials());
+    trials.extend(receipts::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

@@ -73,6 +73,13 @@ pub(crate) fn zoo_as(main: &str, args: &[&str], input: &[u8]) -> Ran {
     Ran::new(command(program()).args(args).env(crate::MAIN, main), input)
 }
 
+/// The zoo with a command line, its workers behind an emulator.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn zoo_behind(runner: &str, args: &[&str]) -> Ran {
+    let mut command = command(program());
+    Ran::new(command.args(args).env("PATHPROOF_RUNNER", runner), b"")
+}
+
 /// A line that the zoo printed, given to a shell as it is. It answers with records.
 pub(crate) fn shell(line: &str) -> Ran {
     Ran::new(

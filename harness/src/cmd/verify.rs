@@ -8,7 +8,7 @@ use pathproof_reports::Record;
 use super::session::{
     Session, any, complain, default_out, matches_nothing, program, select, unknown_isas,
 };
-use super::{Common, VerifyArgs, time};
+use super::{Common, VerifyArgs, count, time};
 use crate::ledger::{Ledger, exit, totals};
 use crate::machine;
 use crate::receipt::Taken;
@@ -78,6 +78,10 @@ pub(super) fn run(
                 return Ok((code, sentence));
             }
             let Prepared { job, catalog } = &prepared;
+            if let n @ 1.. = count::short(common, job, catalog, &mut session)? {
+                let sentence = format!("{n} call(s) to be counted died or disagreed");
+                return Ok((exit::FINDING, sentence));
+            }
             match time::short(
                 common,
                 launch,

@@ -188,10 +188,10 @@ fn verdict(counted: &[Counted]) -> (u8, String) {
         let sentence = format!("{findings} call(s) died or disagreed: see the findings");
         (exit::FINDING, sentence)
     } else if missing > 0 || done == 0 {
-        let sentence = format!("{missing} path(s) and peers have no count, {done} have");
+        let sentence = format!("{missing} path(s) or peer(s) have no count, {done} have one");
         (exit::NOTHING, sentence)
     } else {
-        let sentence = format!("the instructions of {done} path(s) and peers were counted");
+        let sentence = format!("the instructions of {done} path(s) and peer(s) were counted");
         (exit::PASS, sentence)
     }
 }
@@ -229,9 +229,9 @@ fn hold(
         let sentence = format!("nothing here has a count in {}", base.source);
         (exit::NOTHING, sentence)
     } else if grown.is_empty() {
-        let fewer = against.changes.len();
+        let differ = against.changes.len();
         let sentence = format!(
-            "of {} counts that {} has too, none exceeds it by more than {tolerance} %; {fewer} differ(s)",
+            "of {} counts that {} has too, none exceeds its own by more than {tolerance} %, and {differ} differ(s)",
             against.common, base.source
         );
         (exit::PASS, sentence)

@@ -88,7 +88,7 @@ fn base(name: &str, args: &[&str], exchanged: &[(&str, &str)]) -> String {
         assert!(text.contains(word), "no {word} in {text}");
         text = text.replace(word, other);
     }
-    let path = scratch(name);
+    let path = scratch(&format!("base {name}"));
     fs::write(&path, text).expect("the scratch folder can be written");
     utf8(&path).into()
 }

@@ -1,7 +1,8 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `receipts`, `conditions`). Each fault is a test: `cargo test --test faults wrong-tail`.
+//! command line and look at what it says (`findings`, `receipts`, `counts`, `conditions`). Each fault is a test:
+//! `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
 mod conditions;
@@ -48,8 +49,10 @@ fn test() -> ExitCode {
     trials.extend(conditions::trials());
     trials.extend(conditions::of_machines());
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-    trials.extend(counts::trials());
-    trials.extend(receipts::trials());
+    {
+        trials.extend(counts::trials());
+        trials.extend(receipts::trials());
+    }
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

@@ -284,7 +284,10 @@ impl Bench {
                         leave(windowed, || {
                             let got = got.map(Answer::bytes);
                             let got = got.as_ref().map(|bytes| &**bytes);
-                            compared = compare(want.clone(), got.map_err(Clone::clone));
+                            compared = match nowhere(&got) {
+                                true => Err(Verdict::Panicked("its answer lies at 0".into())),
+                                false => compare(want.clone(), got.map_err(Clone::clone)),
+                            };
                         });
                     });
                 });
@@ -315,7 +318,16 @@ impl Bench {
                 return Err(Verdict::WroteOutside(stray));
             }
         }
-        called.unwrap_or_else(|panic| Err(Verdict::Panicked(message(&*panic))))
+        let compared = called.unwrap_or_else(|panic| Err(Verdict::Panicked(message(&*panic))));
+        match compared {
+            Ok(Some(depth)) if path.refuses_in_full && Some(depth) < full(&prepared.want) => {
+                Err(Verdict::Broke {
+                    law: "a refusal says all that the reference's says".into(),
+                    why: format!("it could be compared in {} alone", depth.name()),
+                })
+            }
+            compared => compared,
+        }
     }
 
     /// Runs a case on a path as often as it has to be run; the first verdict that is a finding, if any.
@@ -362,6 +374,19 @@ impl Bench {
             Err(panic) => Verdict::Panicked(message(&*panic)),
         }
     }
+}
+
+/// How far a refusal like the reference's can be compared.
+fn full(want: &Outcome<Vec<u8>>) -> Option<Depth> {
+    let refusal = want.as_ref().err()?;
+    compare(Err(refusal.clone()), Err(refusal.clone())).ok()?
+}
+
+/// Whether an answer lies where nothing can: an empty one with a null pointer would be taken for none at all by its caller.
+fn nowhere<E>(got: &Result<&[u8], E>) -> bool {
+    let address = got.as_ref().map_or(1, |bytes| bytes.as_ptr() as usize);
+    // The compiler takes it for impossible.
+    std::hint::black_box(address) == 0
 }
 
 /// Calls a path on ordinary memory, for laws.

@@ -263,6 +263,7 @@ pub struct CodePath {
     pub(crate) executes: Vec<Text>,
     pub(crate) only: Option<Vec<Text>>,
     pub(crate) block: usize,
+    pub(crate) refuses_in_full: bool,
     pub(crate) switches_at: Vec<usize>,
 }
 
@@ -279,6 +280,7 @@ impl CodePath {
             executes: Vec::new(),
             only: None,
             block: BLOCK,
+            refuses_in_full: false,
             switches_at: Vec::new(),
         }
     }
@@ -358,6 +360,13 @@ impl CodePath {
     /// it, and from it on [`executes`](Self::executes) must hold. 0 counts as 1.
     pub fn block(mut self, bytes: usize) -> Self {
         self.block = bytes.max(1);
+        self
+    }
+
+    /// A promise: a refusal names all that the reference's names, of kind, position and detail. Without it, what one side does not
+    /// name is not compared.
+    pub fn refuses_in_full(mut self) -> Self {
+        self.refuses_in_full = true;
         self
     }
 

@@ -30,6 +30,8 @@ const POSITIONS: [usize; 70] = {
     (lengths[66], lengths[67], lengths[68], lengths[69]) = (128, 129, 257, 512);
     lengths
 };
+/// Plain bytes of the input in which every byte stands at every position: a block.
+const ZEROS: usize = 64;
 /// Plain bytes under the pairs of `--exhaustive`: a block of 64, and a tail that is odd.
 const PAIRS_IN: usize = 97;
 /// Offsets at which a pair stands: every one of a block of 64 plain bytes, or of the text of such a block, which may be twice as
@@ -215,10 +217,13 @@ impl<'a> Plan<'a> {
                 .data
                 .as_ref()
                 .map_or(0, |(_, row)| (self.data.len() / row) as u64),
-            Check::Shapes => shape_lengths().count() as u64 * Shape::ALL.len() as u64,
+            // And every single byte.
+            Check::Shapes => shape_lengths().count() as u64 * Shape::ALL.len() as u64 + 256,
             Check::Random => self.settings.cases,
             Check::Mutated => refuses * swept * MUTATED,
-            Check::Positions => self.positions.last().unwrap_or(&0) * 3,
+            Check::Positions => {
+                self.positions.last().unwrap_or(&0) * 3 + refuses * 256 * self.zeros()
+            }
             Check::Pairs if !self.settings.exhaustive => 0,
             Check::Pairs if refuses == 0 => (PAIR_OFFSETS[0] / 2) << 16,
             Check::Pairs => PAIR_OFFSETS[1] << 16,
@@ -278,6 +283,11 @@ impl<'a> Plan<'a> {
             }
             Check::Shapes => {
                 let shapes = Shape::ALL.len() as u64;
+                if let Some(byte) = index.checked_sub(shape_lengths().count() as u64 * shapes) {
+                    let params = combo(index);
+                    let parts = self.operation.parts_from(&[byte as u8], &params);
+                    return self.place_anywhere(Source::Verbatim(parts), params, &mut draw);
+                }
                 let len = shape_lengths()
                     .nth((index / shapes) as usize)
                     .unwrap_or_default();
@@ -306,6 +316,15 @@ impl<'a> Plan<'a> {
                     &params,
                 );
                 mutate(&mut parts[0], &mut draw);
+                self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
+            }
+            Check::Positions if index >= 3 * self.positions.last().unwrap_or(&0) => {
+                let index = index - 3 * self.positions.last().unwrap_or(&0);
+                let params = self.params[0].clone();
+                let mut parts = self.operation.parts_from(&[0; ZEROS], &params);
+                if let Some(byte) = parts[0].get_mut((index / 256) as usize) {
+                    *byte = index as u8;
+                }
                 self.place_anywhere(Source::Verbatim(parts), params, &mut draw)
             }
             Check::Positions => {
@@ -351,6 +370,11 @@ impl<'a> Plan<'a> {
                 )
             }
         }
+    }
+
+    /// The bytes of an input made from zeros: whatever stands in it is seen, for no neighbour hides it.
+    fn zeros(&self) -> u64 {
+        self.operation.parts_from(&[0; ZEROS], &self.params[0])[0].len() as u64
     }
 
     /// Which law a case of `Laws` is for.
@@ -634,7 +658,11 @@ mod tests {
             .find(|(check, _)| *check == Check::Positions)
             .unwrap();
         let sum: usize = POSITIONS.iter().map(|n| 2 * n).sum();
-        assert_eq!(count, 3 * sum as u64);
+        assert_eq!(count, 3 * sum as u64 + 256 * 2 * ZEROS as u64);
+        let of_zeros = plan.case(Check::Positions, 3 * sum as u64 + 256 * 5 + 77);
+        let mut due = vec![0; 2 * ZEROS];
+        due[5] = 77;
+        assert_eq!(op.resolve(&of_zeros).unwrap(), [due]);
         // A valid text here has no byte above 15, but the damaged ones of kind 1 have one at their position.
         let mut found = vec![];
         for index in (1..count).step_by(3).skip(2).take(4) {

@@ -281,7 +281,6 @@ struct Draft<'a> {
     instruction: &'a str,
     source: &'a str,
     change: &'a str,
-    count: usize,
     reason: &'a str,
     note: &'a str,
 }
@@ -359,28 +358,36 @@ impl Lists {
     /// A list of the survivors of this run, with the reasons that are known. What is new has none, and is to be given one before
     /// the list can be read.
     fn written(&self) -> Result<String, String> {
-        let mut places: BTreeMap<(&str, u64, &str), Vec<&Mutant>> = BTreeMap::new();
+        // Several paths run the same function; and functions of one name are told by their bytes.
+        let mut places: BTreeMap<(&str, u64, &str, &str), &Mutant> = BTreeMap::new();
         for mutant in &self.seen {
-            let place = places
-                .entry((&mutant.function, mutant.offset, &mutant.bytes))
-                .or_default();
-            if place.iter().all(|known| known.change != mutant.change) {
-                place.push(mutant);
-            }
+            let Mutant {
+                function,
+                offset,
+                bytes,
+                change,
+                ..
+            } = mutant;
+            places.insert((function, *offset, bytes, change), mutant);
         }
-        let entries = places
-            .into_values()
-            .filter_map(|mutants| Some((*mutants.first()?, mutants.len(), mutants)));
-        let entries = entries.map(|(first, count, mutants)| {
-            let known = self.entries.iter().find(|entry| entry.resembles(first));
+        let entries = places.into_values().map(|mutant| {
+            let accepts = |entry: &&Entry| {
+                entry.accepts(
+                    &mutant.function,
+                    mutant.offset,
+                    &mutant.bytes,
+                    &mutant.change,
+                )
+            };
+            let known = self.entries.iter().find(accepts);
+            let known = known.or_else(|| self.entries.iter().find(|entry| entry.resembles(mutant)));
             Draft {
-                function: &first.function,
-                offset: first.offset,
-                bytes: &first.bytes,
-                instruction: &first.instruction,
-                source: first.source.as_deref().unwrap_or_default(),
-                change: if count == 1 { &first.change } else { "*" },
-                count: mutants.len(),
+                function: &mutant.function,
+                offset: mutant.offset,
+                bytes: &mutant.bytes,
+                instruction: &mutant.instruction,
+                source: mutant.source.as_deref().unwrap_or_default(),
+                change: &mutant.change,
                 reason: known.map_or("", |entry| entry.reason.name()),
                 note: known.map_or("", |entry| &entry.note),
             }

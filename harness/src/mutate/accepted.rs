@@ -16,6 +16,10 @@ pub(crate) enum Reason {
     Speed,
     /// It changes how much memory is asked for, or when it is given back, and not the answer.
     Memory,
+    /// It matters only to the first call of a process. Every worker of a verification makes one; a forked mutant cannot.
+    FirstCall,
+    /// It matters only to what this verification declares not to look at (METHODOLOGY): a gap that is known.
+    NotLookedAt,
 }
 
 impl Reason {
@@ -25,6 +29,8 @@ impl Reason {
             Reason::Unreachable => "unreachable",
             Reason::Speed => "speed",
             Reason::Memory => "memory",
+            Reason::FirstCall => "first_call",
+            Reason::NotLookedAt => "not_looked_at",
         }
     }
 }
@@ -92,21 +98,22 @@ impl Entry {
             .is_ok_and(|pattern| pattern.matches(change))
     }
 
-    /// Whether a survivor is of the same instruction of the source, wherever it has moved to.
+    /// Whether a survivor is the same change of the same instruction of the source, wherever that has moved to.
     pub(crate) fn resembles(&self, mutant: &Mutant) -> bool {
         let source = mutant.source.as_deref().unwrap_or_default();
-        (self.function == mutant.function
-            && self.offset == mutant.offset
-            && self.bytes == mutant.bytes)
-            || (
-                self.function.as_str(),
-                self.instruction.as_str(),
-                self.source.as_str(),
-            ) == (
+        let of = (
+            self.function.as_str(),
+            self.instruction.as_str(),
+            self.source.as_str(),
+        );
+        let same = of
+            == (
                 mutant.function.as_str(),
                 mutant.instruction.as_str(),
                 source,
-            )
+            );
+        same && glob::Pattern::new(&escaped(&self.change))
+            .is_ok_and(|pattern| pattern.matches(&mutant.change))
     }
 }
 

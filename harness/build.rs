@@ -1,4 +1,4 @@
-//! Notes which compiler built the harness, for the machine line of the records.
+//! Notes which compiler built the harness, for the machine line of the records, and how: accepted survivors are of such code.
 
 use std::process::Command;
 
@@ -12,4 +12,6 @@ fn main() {
             String::from_utf8_lossy(&output.stdout).trim()
         );
     }
+    let level = std::env::var("OPT_LEVEL").unwrap_or_default();
+    println!("cargo::rustc-env=PATHPROOF_OPT_LEVEL={level}");
 }

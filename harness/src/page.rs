@@ -98,6 +98,18 @@ impl Page {
         self.ticks.fetch_add(1, Relaxed);
     }
 
+    /// The case that is at work.
+    #[cfg(feature = "cli")]
+    pub(crate) fn index(&self) -> u64 {
+        self.index.load(Relaxed)
+    }
+
+    /// Shows that somebody is alive.
+    #[cfg(all(feature = "cli", target_os = "linux"))]
+    pub(crate) fn tick(&self) {
+        self.ticks.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn calling(&self, subject: usize) {
         self.subject.store(subject as u64, Relaxed);
         self.alive();

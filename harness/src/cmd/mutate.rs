@@ -8,7 +8,7 @@ use pathproof_reports::{Figure, PathRow, Record, State, Survivor};
 use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
 use super::{Common, MutateArgs};
 use crate::ledger::exit;
-use crate::mutate::accepted::{Accepted, Entry};
+use crate::mutate::accepted::{Accepted, Entry, this_build};
 use crate::mutate::{Mutant, Mutated, Mutation, Score, Trial, mutate_all};
 use crate::plan::{Check, Settings};
 use crate::verify::Job;
@@ -84,12 +84,8 @@ fn go(
     let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
     let mut paths = 0;
     for (o, operation) in catalog.operations.iter().enumerate() {
-        for (s, entry) in operation
-            .subjects
-            .iter()
-            .enumerate()
-            .filter(|(s, _)| job.selected[o][*s])
-        {
+        let subjects = operation.subjects.iter().zip(&job.selected[o]);
+        for (entry, _) in subjects.filter(|(_, selected)| **selected) {
             paths += u64::from(runs(entry));
             if let Some(why) = &entry.unavailable {
                 session.put(Record::Path(row(
@@ -99,7 +95,6 @@ fn go(
                     Some(why.clone()),
                 )))?;
             }
-            let _ = s;
         }
     }
     if paths == 0 {
@@ -128,7 +123,7 @@ fn go(
             for mutant in &mutation.survivors {
                 survivors.push(survivor(&of.name, entry, mutant, accepted.reason(mutant)));
             }
-            accepted.saw(&mutation.sites);
+            accepted.saw(&mutation.functions);
             let known = survivors
                 .iter()
                 .filter(|survivor| survivor.accepted.is_some())
@@ -270,6 +265,7 @@ fn survivor(
 #[derive(serde::Serialize)]
 struct Drafts<'a> {
     rustc: &'a str,
+    build: String,
     survivor: Vec<Draft<'a>>,
 }
 
@@ -290,8 +286,8 @@ struct Lists {
     entries: Vec<Entry>,
     /// For each entry, the distinct survivors that it has accepted.
     met: Vec<BTreeSet<String>>,
-    /// The instructions that were changed: offsets by function.
-    sites: BTreeMap<String, BTreeSet<u64>>,
+    /// The functions of which an instruction was changed.
+    sites: BTreeSet<String>,
     /// Whether every path was asked for, so that what was not met is gone.
     whole: bool,
     /// Why no entry is applied.
@@ -310,15 +306,16 @@ impl Lists {
         texts.sort_unstable();
         texts.dedup();
         let (mut entries, mut void) = (Vec::new(), None);
-        let this = option_env!("PATHPROOF_RUSTC").unwrap_or("an unknown compiler");
+        let (compiler, kind) = this_build();
         for text in texts {
-            let Accepted { rustc, survivors } = Accepted::parse(text)?;
-            if cfg!(debug_assertions) {
-                void =
-                    Some("accepted survivors are of an optimised build, and this is none".into());
-            } else if rustc != this {
+            let Accepted {
+                rustc,
+                build,
+                survivors,
+            } = Accepted::parse(text)?;
+            if (rustc.as_str(), build.as_str()) != (compiler, kind.as_str()) {
                 void = Some(format!(
-                    "accepted survivors are of the code of {rustc}, and this is of {this}"
+                    "accepted survivors are of the code of {rustc} ({build}), and this is of {compiler} ({kind})"
                 ));
             }
             entries.extend(survivors);
@@ -327,7 +324,7 @@ impl Lists {
         Ok(Self {
             entries,
             met,
-            sites: BTreeMap::new(),
+            sites: BTreeSet::new(),
             whole,
             void,
             seen: Vec::new(),
@@ -392,20 +389,17 @@ impl Lists {
                 note: known.map_or("", |entry| &entry.note),
             }
         });
+        let (rustc, build) = this_build();
         let list = Drafts {
-            rustc: option_env!("PATHPROOF_RUSTC").unwrap_or_default(),
+            rustc,
+            build,
             survivor: entries.collect(),
         };
         toml::to_string(&list).map_err(|e| format!("the survivors cannot be written: {e}"))
     }
 
-    fn saw(&mut self, sites: &BTreeSet<(String, u64)>) {
-        for (function, offset) in sites {
-            self.sites
-                .entry(function.clone())
-                .or_default()
-                .insert(*offset);
-        }
+    fn saw(&mut self, functions: &BTreeSet<String>) {
+        self.sites.extend(functions.iter().cloned());
     }
 
     /// Entries that are not true any longer.
@@ -413,13 +407,13 @@ impl Lists {
         if let Some(why) = &self.void {
             return vec![why.clone()];
         }
+        // A path that the filter leaves out may be the one in which it lives.
+        if !self.whole {
+            return Vec::new();
+        }
         let mut wrong = Vec::new();
         for (entry, met) in self.entries.iter().zip(&self.met) {
-            let Some(offsets) = self.sites.get(&entry.function) else {
-                continue;
-            };
-            let judged = self.whole || offsets.contains(&entry.offset);
-            if judged && met.len() != entry.count {
+            if self.sites.contains(&entry.function) && met.len() != entry.count {
                 let Entry {
                     function,
                     offset,
@@ -434,18 +428,18 @@ impl Lists {
         wrong
     }
 
-    /// Entries of functions that did not run.
+    /// Entries of which nothing is known: of functions that did not run, or all, where not every path was asked for.
     fn not_judged(&self) -> String {
-        let of_others = self
-            .entries
-            .iter()
-            .filter(|entry| !self.sites.contains_key(&entry.function))
-            .count();
-        match (of_others, &self.void) {
-            (0, _) | (_, Some(_)) => String::new(),
-            (n, None) => {
-                format!("; {n} accepted survivor(s) are of functions that did not run here")
-            }
+        if self.void.is_some() || self.entries.is_empty() {
+            return String::new();
+        }
+        if !self.whole {
+            return "; whether each accepted survivor lives is found out without a filter".into();
+        }
+        let of_others = |entry: &&Entry| !self.sites.contains(&entry.function);
+        match self.entries.iter().filter(of_others).count() {
+            0 => String::new(),
+            n => format!("; {n} accepted survivor(s) are of functions that did not run here"),
         }
     }
 }
@@ -484,7 +478,7 @@ mod tests {
         Lists {
             entries: vec![entry("f", 4), entry("elsewhere", 9)],
             met: vec![BTreeSet::new(); 2],
-            sites: BTreeMap::new(),
+            sites: BTreeSet::new(),
             whole,
             void: None,
             seen: Vec::new(),
@@ -495,7 +489,7 @@ mod tests {
     fn an_entry_that_no_longer_survives_is_wrong() {
         for (count, wrong) in [(2, 0), (3, 1), (1, 1)] {
             let mut lists = lists(count, true);
-            lists.saw(&BTreeSet::from([("f".into(), 4)]));
+            lists.saw(&BTreeSet::from(["f".into()]));
             // Two paths that share a function share its survivors.
             for _ in 0..2 {
                 assert_eq!(
@@ -514,11 +508,12 @@ mod tests {
     }
 
     #[test]
-    fn an_instruction_that_was_not_changed_judges_no_entry() {
+    fn with_a_filter_no_entry_is_called_gone() {
         for (whole, wrong) in [(false, 0), (true, 1)] {
             let mut lists = lists(2, whole);
-            lists.saw(&BTreeSet::from([("f".into(), 8)]));
+            lists.saw(&BTreeSet::from(["f".into()]));
             assert_eq!(lists.wrong().len(), wrong);
+            assert!(!lists.not_judged().is_empty());
         }
     }
 

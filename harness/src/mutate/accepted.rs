@@ -61,6 +61,24 @@ fn one() -> usize {
     1
 }
 
+fn release() -> String {
+    "opt-level 3".into()
+}
+
+/// The compiler and the kind of build that made this program, in the words of the file.
+pub(crate) fn this_build() -> (&'static str, String) {
+    let level = env!("PATHPROOF_OPT_LEVEL");
+    let assertions = if cfg!(debug_assertions) {
+        ", debug assertions"
+    } else {
+        ""
+    };
+    (
+        option_env!("PATHPROOF_RUSTC").unwrap_or("an unknown compiler"),
+        format!("opt-level {level}{assertions}"),
+    )
+}
+
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +86,9 @@ pub(crate) struct Accepted {
     /// `rustc --version` of the compiler that made the code.
     #[serde(default)]
     pub(crate) rustc: String,
+    /// How it made the code; as `cargo build --release` does, where the file says nothing.
+    #[serde(default = "release")]
+    pub(crate) build: String,
     #[serde(default, rename = "survivor")]
     pub(crate) survivors: Vec<Entry>,
 }

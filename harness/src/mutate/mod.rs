@@ -4,6 +4,7 @@
 //! ```text
 //! sites     what can be changed, and how
 //! child     a change, alive in a process of its own
+//! watch     the end of a child that makes no progress
 //! accepted  survivors that somebody has looked at
 //! ```
 //!
@@ -12,6 +13,8 @@
 pub(crate) mod accepted;
 mod child;
 mod sites;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -35,9 +38,9 @@ use crate::verify::Job;
 use crate::worker::protocol::{Catalog, Reply, Request};
 use crate::worker::{Host, Stop};
 
-/// The least processor time after which a child is taken to go round in circles.
+/// The least processor time at one case after which a child is taken to go round in circles.
 const LEAST: Duration = Duration::from_millis(30);
-/// How many times the processor time of the unchanged path a child may take.
+/// How many times the processor time of the unchanged path's slowest case that is, at least.
 const TIMES: u32 = 20;
 
 /// At how many offsets all pairs of bytes are tried, before bits of a constant are called dead: more than the period of a codec.
@@ -66,8 +69,8 @@ pub(crate) struct Mutation {
     pub(crate) survivors: Vec<Mutant>,
     /// Changes of constants that are no mutants, for nothing depends on what they change.
     pub(crate) dead: u64,
-    /// The instructions that were changed: function and offset.
-    pub(crate) sites: BTreeSet<(String, u64)>,
+    /// The functions of which an instruction was changed.
+    pub(crate) functions: BTreeSet<String>,
 }
 
 impl Mutation {
@@ -76,9 +79,7 @@ impl Mutation {
         let mut mutation = Self::default();
         for mutant in mutants {
             mutation.scores.entry(mutant.kind).or_default().mutants += 1;
-            mutation
-                .sites
-                .insert((mutant.function.clone(), mutant.offset));
+            mutation.functions.insert(mutant.function.clone());
         }
         mutation
     }
@@ -146,13 +147,15 @@ impl Trying<'_> {
         then: &mut dyn FnMut(&mut Bench) -> bool,
     ) -> Result<(Fate, usize), String> {
         let page = self.page;
-        let fate = run(patch, limit, &mut || {
+        let fate = run(patch, limit, page, &mut || {
             order.iter().all(|&number| {
                 page.preparing(number as u64);
                 self.agrees(&cases[number])
             }) && then(self.bench)
-        })?;
-        Ok((fate, page.snapshot().index as usize))
+        });
+        // What the child was doing is not what this worker does.
+        page.idle();
+        Ok((fate?, page.index() as usize))
     }
 }
 
@@ -183,13 +186,13 @@ pub(crate) fn mutate(
     };
 
     // A few hundred cases notice most.
-    let quick = prepare(operation, plan, trial, &is_quick)?;
+    let quick = prepare(operation, plan, trial, page, &is_quick)?;
     let left = trying.all(&quick, mutants, &mut mutation, &mut |_| true)?;
     if left.is_empty() {
         return Ok(mutation);
     }
     // What nothing depends on is no mutant.
-    let whole = prepare(operation, plan, trial, &|_, _| true)?;
+    let whole = prepare(operation, plan, trial, page, &|_, _| true)?;
     let left = trying.bury(plan, &whole, left, &mut mutation)?;
     // The others meet the whole verification, and what only a caller would notice: what a call must keep.
     let mut keeps = |bench: &mut Bench| stepped.keeps(code, path, subject, bench);
@@ -197,16 +200,25 @@ pub(crate) fn mutate(
     Ok(mutation)
 }
 
-/// One patch that changes every bit that any of these changes.
+/// One patch that makes all of these changes, each of another byte.
 fn together(mutants: &[Mutant]) -> Vec<(u64, u8)> {
-    let mut flips: BTreeMap<u64, u8> = BTreeMap::new();
-    for &(at, new) in mutants.iter().flat_map(|mutant| &mutant.patch) {
-        *flips.entry(at).or_default() |= step::byte_at(at) ^ new;
-    }
-    flips
-        .into_iter()
-        .map(|(at, flip)| (at, step::byte_at(at) ^ flip))
+    mutants
+        .iter()
+        .flat_map(|mutant| mutant.patch.iter().copied())
         .collect()
+}
+
+/// Changes of constants by what they do to a byte, so that no byte is changed twice in a group.
+fn by_flip(mutants: Vec<Mutant>) -> Vec<Vec<Mutant>> {
+    let mut groups: BTreeMap<Vec<u8>, Vec<Mutant>> = BTreeMap::new();
+    for mutant in mutants {
+        let flip = mutant
+            .patch
+            .iter()
+            .map(|(at, new)| step::byte_at(*at) ^ new);
+        groups.entry(flip.collect()).or_default().push(mutant);
+    }
+    groups.into_values().collect()
 }
 
 /// Puts a case first, for what killed one mutant is likely to kill the next.
@@ -226,7 +238,7 @@ impl Trying<'_> {
         then: &mut dyn FnMut(&mut Bench) -> bool,
     ) -> Result<Vec<Mutant>, String> {
         let mut order: Vec<usize> = (0..cases.len()).collect();
-        let limit = self.limit(cases)?;
+        let limit = self.limit(cases, then)?;
         let mut left = Vec::new();
         self.must_pass(limit, cases, &order, then)?;
         for mutant in mutants {
@@ -243,9 +255,9 @@ impl Trying<'_> {
         Ok(left)
     }
 
-    /// Takes the dead out of the mutants: bits of constants that no two neighbouring bytes of an input tell, whatever their values,
-    /// nor any case of the whole verification. All of them are changed at once, then all is tried; all pairs at each of the first
-    /// offsets of a block.
+    /// Takes the dead out of the mutants: changes of constants that no two neighbouring bytes of an input tell, whatever their
+    /// values, nor any case of the whole verification. Those that do the same to a byte are made at once, then all is tried; all
+    /// pairs at each of the first offsets of a block.
     fn bury(
         &mut self,
         plan: &Plan<'_>,
@@ -253,38 +265,55 @@ impl Trying<'_> {
         mutants: Vec<Mutant>,
         mutation: &mut Mutation,
     ) -> Result<Vec<Mutant>, String> {
-        let (mut dead, mut alive): (Vec<Mutant>, Vec<Mutant>) = mutants
+        let (suspects, mut alive): (Vec<Mutant>, Vec<Mutant>) = mutants
             .into_iter()
             .partition(|mutant| mutant.kind == Kind::Constant);
+        let mut dead = by_flip(suspects);
         for offset in (0..PAIRS_AT).map(Some).chain([None]) {
             if dead.is_empty() {
                 break;
             }
             let pairs = offset.map(|offset| self.pairs(plan, offset)).transpose()?;
             let cases = pairs.as_deref().unwrap_or(whole);
-            let order: Vec<usize> = (0..cases.len()).collect();
-            let limit = self.limit(cases)?;
+            let limit = self.limit(cases, &mut |_| true)?;
             let mut still = Vec::new();
-            // Those that are noticed together are looked for by halves.
-            let mut open = vec![dead];
-            while let Some(mut some) = open.pop() {
-                let patch = together(&some);
-                match self.fate(&patch, limit, cases, &order, &mut |_| true)?.0 {
-                    Fate::Survived => still.append(&mut some),
-                    Fate::Killed if some.len() == 1 => alive.append(&mut some),
-                    Fate::Killed => {
-                        let half = some.split_off(some.len() / 2);
-                        open.extend([half, some]);
-                    }
-                }
+            for group in dead {
+                let silent = self.silent(limit, cases, group, &mut alive)?;
+                still.extend((!silent.is_empty()).then_some(silent));
             }
             dead = still;
         }
-        mutation.dead = dead.len() as u64;
+        mutation.dead = dead.iter().map(|group| group.len() as u64).sum();
         if let Some(score) = mutation.scores.get_mut(&Kind::Constant) {
             score.mutants -= mutation.dead;
         }
         Ok(alive)
+    }
+
+    /// Those of a group that no case notices. Where they are noticed together, it is tried by halves who is; that goes to `alive`.
+    fn silent(
+        &mut self,
+        limit: Duration,
+        cases: &[Ready],
+        group: Vec<Mutant>,
+        alive: &mut Vec<Mutant>,
+    ) -> Result<Vec<Mutant>, String> {
+        let order: Vec<usize> = (0..cases.len()).collect();
+        let (mut silent, mut open) = (Vec::new(), vec![group]);
+        while let Some(mut some) = open.pop() {
+            match self
+                .fate(&together(&some), limit, cases, &order, &mut |_| true)?
+                .0
+            {
+                Fate::Survived => silent.append(&mut some),
+                Fate::Killed if some.len() == 1 => alive.append(&mut some),
+                Fate::Killed => {
+                    let half = some.split_off(some.len() / 2);
+                    open.extend([half, some]);
+                }
+            }
+        }
+        Ok(silent)
     }
 
     /// All pairs of bytes at one offset, with their answers.
@@ -301,16 +330,30 @@ impl Trying<'_> {
         (0..1 << 16).map(pair).collect()
     }
 
-    /// The processor time that a child may take: many times what the unchanged path takes.
-    fn limit(&mut self, cases: &[Ready]) -> Result<Duration, String> {
-        let started = ProcessTime::now();
-        match cases.iter().find(|ready| !self.agrees(ready)) {
-            None => Ok(LEAST + TIMES * started.elapsed()),
-            Some(ready) => Err(format!(
-                "{}/{}/{} is wrong before anything is changed: see `verify`",
-                ready.case.operation, self.path.isa, self.path.delivery
-            )),
+    /// The processor time that a child may take for one case: many times what the slowest takes in the unchanged path.
+    fn limit(
+        &mut self,
+        cases: &[Ready],
+        then: &mut dyn FnMut(&mut Bench) -> bool,
+    ) -> Result<Duration, String> {
+        let mut slowest = Duration::ZERO;
+        let mut passes = |passes: &mut dyn FnMut() -> bool| {
+            let started = ProcessTime::now();
+            let passed = passes();
+            slowest = slowest.max(started.elapsed());
+            passed
+        };
+        let agree = cases.iter().enumerate().all(|(number, ready)| {
+            self.page.preparing(number as u64);
+            passes(&mut || self.agrees(ready))
+        });
+        if agree && passes(&mut || then(self.bench)) {
+            return Ok(LEAST + TIMES * slowest);
         }
+        Err(format!(
+            "{}/{}/{} is wrong before anything is changed: see `verify`",
+            self.operation.name, self.path.isa, self.path.delivery
+        ))
     }
 
     /// A kill counts for nothing if the unchanged path does not pass the same.
@@ -336,6 +379,7 @@ fn prepare(
     operation: &Operation,
     plan: &Plan<'_>,
     trial: &Trial,
+    page: &Page,
     take: &dyn Fn(Check, u64) -> bool,
 ) -> Result<Vec<Ready>, String> {
     let mut cases = Vec::new();
@@ -344,6 +388,7 @@ fn prepare(
             continue;
         }
         for index in (0..count).filter(|index| take(check, *index)) {
+            page.preparing(index);
             let case = plan.case(check, index);
             // Sites that only inputs for a threshold reach are not mutated either.
             if matches!(case.source, Source::Seeded { len, .. } if len > VERY_LONG) {
@@ -436,6 +481,19 @@ impl Stepped {
             taken.extend(trace.taken());
             constants.extend(trace.constants(code, &|at| sites.contains(&at)));
         }
+        // Nor are constants that it reads: a linker keeps equal ones once.
+        let judging = step::record(step::LIMIT, &mut || {
+            step::enter(true, || {
+                for prepared in &judged {
+                    drop(bench.run(path, subject, prepared));
+                }
+            });
+        })?;
+        for trace in [&harness, &judging] {
+            for byte in trace.constants(code, &|at| !sites.contains(&at)).keys() {
+                constants.remove(byte);
+            }
+        }
         let length = 2 * path.block.min(VERY_LONG) + 1;
         let mut short = vec![prepare(Class::of(length))?];
         if operation.from_bytes.is_some() {
@@ -488,7 +546,8 @@ pub(crate) fn mutate_all(
     trial: &Trial,
     watch: &mut dyn FnMut(Mutated) -> Result<(), String>,
 ) -> Result<(), String> {
-    receipt::available(&mut Host::new(&job.launch, &job.settings)?)
+    let launch = job.launch.unmoved();
+    receipt::available(&mut Host::new(&launch, &job.settings)?)
         .map_err(|why| format!("mutants cannot be made: {why}"))?;
     let mut queue = VecDeque::new();
     for (o, operation) in catalog.operations.iter().enumerate() {
@@ -505,10 +564,10 @@ pub(crate) fn mutate_all(
     std::thread::scope(|scope| {
         let (sender, news) = channel();
         for _ in 0..job.jobs.max(1) {
-            let (queue, sender) = (&queue, sender.clone());
+            let (launch, queue, sender) = (&launch, &queue, sender.clone());
             scope.spawn(move || {
                 let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
-                let worked = Host::new(&job.launch, &job.settings).and_then(|mut host| {
+                let worked = Host::new(launch, &job.settings).and_then(|mut host| {
                     while let Some((operation, subject)) = next() {
                         let mutation =
                             ask(&mut host, operation, subject, trial).map_err(|why| {
@@ -559,7 +618,7 @@ fn ask(
         Ok(other) => Err(format!("a worker replied {other:?} when asked to mutate")),
         Err(Stop::Broken(why)) => Err(why),
         Err(Stop::Death(death)) => Err(format!(
-            "a worker died before anything was changed: {}",
+            "it ended its worker before anything was changed: {}",
             death.verdict()
         )),
     }

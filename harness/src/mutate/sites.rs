@@ -75,11 +75,11 @@ pub(crate) fn mutants(
             continue;
         };
         // A comparison stands directly before its jump.
-        let next = crate::step::decode(site.instruction.next_ip());
         let for_nothing = guards_nothing(&site.instruction)
-            || (guards_nothing(&next)
-                && sites.contains(&next.ip())
-                && is_comparison(&site.instruction));
+            || (is_comparison(&site.instruction) && {
+                let next = crate::step::decode(site.instruction.next_ip());
+                guards_nothing(&next) && sites.contains(&next.ip())
+            });
         for (kind, change, bytes) in changes(&site.instruction, &site.raw) {
             if for_nothing && kind != Kind::Jump {
                 continue;

@@ -25,6 +25,8 @@ use crate::verdict::{Stray, Verdict};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use system::alive;
+#[cfg(target_os = "linux")]
+pub(crate) use system::die_with_parent;
 pub(crate) use system::{libc, missing, note_faults};
 
 /// The hidden first argument that makes this program a worker.
@@ -59,6 +61,8 @@ pub(crate) struct Launch {
     /// What goes before the program: an emulator, for code of another CPU.
     runner: Vec<String>,
     program: PathBuf,
+    /// Whether its memory is to lie at the same addresses each time.
+    unmoved: bool,
 }
 
 impl Launch {
@@ -70,7 +74,16 @@ impl Launch {
         Ok(Self {
             runner: runner.split_whitespace().map(str::to_owned).collect(),
             program,
+            unmoved: false,
         })
+    }
+
+    /// The same with memory at the same addresses each time, for programs that may read what nobody has written.
+    pub(crate) fn unmoved(&self) -> Self {
+        Self {
+            unmoved: true,
+            ..self.clone()
+        }
     }
 
     fn command(&self) -> Command {
@@ -267,8 +280,11 @@ impl Host {
             .stderr(Stdio::piped())
             // Where criterion would keep files; without it, it asks cargo.
             .env("CRITERION_HOME", std::env::temp_dir());
-        let mut child = command
-            .spawn()
+        let spawned = match self.launch.unmoved {
+            false => command.spawn(),
+            true => system::spawn_unmoved(&mut command),
+        };
+        let mut child = spawned
             .map_err(|e| format!("cannot start a worker ({:?}): {e}", command.get_program()))?;
         let (Some(mut to), Some(mut from), Some(mut err)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())

@@ -94,6 +94,30 @@ mod imp {
     }
 }
 
+/// Starts a program whose memory lies where it lay the last time: what it finds in a register or a cell that nobody has set is
+/// then the same from run to run. Where that is not allowed (containers forbid it), it is started as any other.
+#[cfg(target_os = "linux")]
+pub(crate) fn spawn_unmoved(
+    command: &mut std::process::Command,
+) -> std::io::Result<std::process::Child> {
+    use nix::sys::personality::{Persona, get, set};
+    // It is this thread's, and goes to what the thread starts.
+    let Ok(before) = get() else {
+        return command.spawn();
+    };
+    let _ = set(before | Persona::ADDR_NO_RANDOMIZE);
+    let child = command.spawn();
+    let _ = set(before);
+    child
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn spawn_unmoved(
+    command: &mut std::process::Command,
+) -> std::io::Result<std::process::Child> {
+    command.spawn()
+}
+
 #[cfg(not(unix))]
 mod imp {
     use super::*;

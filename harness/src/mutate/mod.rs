@@ -470,6 +470,9 @@ impl Stepped {
             off.extend(
                 receipt::trace(&empty, subject, &prepared, step::LIMIT, bench)?.addresses(code),
             );
+            // What only a first call does is done then, as it is before a receipt.
+            drop(bench.run(path, subject, &prepared));
+            bench.load(&prepared, 0);
             let trace = receipt::trace(path, subject, &prepared, step::LIMIT, bench)?;
             sites.extend(trace.addresses(code));
             traces.push(trace);

@@ -319,7 +319,7 @@ fn a_base_that_has_nothing_of_it_is_exit_4() {
         "{ran:#?}"
     );
     // Peers are counted, and not held against anything.
-    let peers = base("peers", &["counted/peer"], &[]);
+    let peers = base("a base of peers", &["counted/peer"], &[]);
     let ran = count(&["counted/peer", "--base", &peers]);
     assert_eq!(ran.exit, Some(4), "{ran:#?}");
     assert!(receipt(&ran.records(), "counted/peer/fills", 64).peer);

@@ -104,19 +104,14 @@ impl Page {
         self.index.load(Relaxed)
     }
 
-    /// Shows that somebody is alive.
-    #[cfg(all(feature = "cli", target_os = "linux"))]
-    pub(crate) fn tick(&self) {
-        self.ticks.fetch_add(1, Relaxed);
-    }
-
     pub(crate) fn calling(&self, subject: usize) {
         self.subject.store(subject as u64, Relaxed);
         self.alive();
         self.phase.store(2, Relaxed);
     }
 
-    /// Called at every step of a call that is stepped, so that one which takes long is not taken for stuck.
+    /// Called at every step of a call that is stepped and every second by a mutant that is looked after, so that what takes long is not
+    /// taken for stuck.
     pub(crate) fn alive(&self) {
         self.ticks.store(self.ticks.load(Relaxed) + 1, Relaxed);
     }

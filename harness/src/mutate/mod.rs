@@ -191,9 +191,15 @@ pub(crate) fn mutate(
     if left.is_empty() {
         return Ok(mutation);
     }
-    // What nothing depends on is no mutant.
-    let whole = prepare(operation, plan, trial, page, &|_, _| true)?;
+    // What nothing depends on is no mutant; a lesser verification has no say in that.
+    let whole = prepare(operation, plan, &Trial::default(), page, &|_, _| true)?;
+    trying.after = false;
     let left = trying.bury(plan, &whole, left, &mut mutation)?;
+    trying.after = trial.after;
+    let whole = match trial.without.is_empty() {
+        true => whole,
+        false => prepare(operation, plan, trial, page, &|_, _| true)?,
+    };
     // The others meet the whole verification, and what only a caller would notice: what a call must keep.
     let mut keeps = |bench: &mut Bench| stepped.keeps(code, path, subject, bench);
     mutation.survivors = trying.all(&whole, left, &mut mutation, &mut keeps)?;

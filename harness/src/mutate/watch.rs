@@ -85,7 +85,7 @@ extern "C" fn worked(_: c_int) {
 extern "C" fn waited(_: c_int) {
     let Some(page) = page() else { return };
     // For the parent, whose patience is for a worker that is stuck: this one is looked after.
-    page.tick();
+    page.alive();
     let used = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
         .map_or(0, |time| Duration::from(time).as_nanos() as u64);
     let worked = used.saturating_sub(USED.swap(used, Relaxed));

@@ -204,6 +204,6 @@ mod imp {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(super) use imp::NOTICED;
 pub(super) use imp::run;

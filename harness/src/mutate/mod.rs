@@ -13,7 +13,7 @@
 pub(crate) mod accepted;
 mod child;
 mod sites;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -24,9 +24,7 @@ use crate::plan::Settings;
 use crate::verdict::{Stray, Verdict};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) use system::alive;
-#[cfg(target_os = "linux")]
-pub(crate) use system::die_with_parent;
+pub(crate) use system::{alive, die_with_parent};
 pub(crate) use system::{libc, missing, note_faults};
 
 /// The hidden first argument that makes this program a worker.

@@ -99,8 +99,16 @@ impl Accepted {
     /// # Errors
     /// It is no such file; the line is named.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let accepted: Self =
-            toml::from_str(text).map_err(|e| format!("accepted survivors: {e}"))?;
+        let accepted: Self = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(0, |span| {
+                text.bytes()
+                    .take(span.start)
+                    .filter(|byte| *byte == b'\n')
+                    .count()
+            });
+            let message = e.message().lines().collect::<Vec<_>>().join(" ");
+            format!("accepted survivors: line {}: {message}", line + 1)
+        })?;
         for entry in &accepted.survivors {
             glob::Pattern::new(&escaped(&entry.change)).map_err(|e| {
                 format!("accepted survivors: {:?} is no pattern: {e}", entry.change)

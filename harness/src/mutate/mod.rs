@@ -499,7 +499,12 @@ impl Stepped {
             });
         })?;
         for trace in [&harness, &judging] {
-            for byte in trace.constants(code, &|at| !sites.contains(&at)).keys() {
+            let mut others = trace.addresses(code);
+            others.retain(|at| !code.is_clients(*at));
+            for byte in trace
+                .constants(code, &|at| others.binary_search(&at).is_ok())
+                .keys()
+            {
                 constants.remove(byte);
             }
         }

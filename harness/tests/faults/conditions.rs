@@ -61,7 +61,7 @@ fn refused(args: &[&str], exit: i32, says: &[&str]) {
 }
 
 #[track_caller]
-fn is_refused(ran: &Ran, exit: i32, says: &[&str]) {
+pub(crate) fn is_refused(ran: &Ran, exit: i32, says: &[&str]) {
     assert_eq!(ran.exit, Some(exit), "{ran:#?}");
     let [line] = ran.stderr.lines().collect::<Vec<_>>()[..] else {
         panic!("not one line on stderr: {ran:#?}")

@@ -10,6 +10,8 @@ mod conditions;
 mod counts;
 mod findings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod mutants;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod receipts;
 mod run;
 mod times;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
     match std::env::var(MAIN).as_deref() {
         Ok("tests") => pathproof::tests(zoo::zoo()),
         Ok("fuzz") => fuzz(&first),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        Ok("mutants") => pathproof::main(zoo::mutants::operations()),
         // What a plain #[test] does when it is called as a worker.
         Ok("no host") if first == "worker" => {
             println!("running 0 tests");
@@ -51,6 +55,7 @@ fn test() -> ExitCode {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     {
         trials.extend(counts::trials());
+        trials.extend(mutants::trials());
         trials.extend(receipts::trials());
     }
     trials.extend(times::trials());

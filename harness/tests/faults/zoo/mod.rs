@@ -10,6 +10,8 @@ mod deaths;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod impostors;
 mod memory;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod mutants;
 mod refusals;
 
 use std::time::Duration;

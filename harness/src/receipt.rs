@@ -246,6 +246,7 @@ pub(crate) fn of_reference(
         answer = Some(step::enter(true, || (operation.reference)(&input)))
     })?;
     let empty = step::record(class.limit(), &mut || step::enter(true, || {}))?;
+    page.idle();
     Ok(step::read(code, &trace, &empty, true).profile)
 }
 

@@ -387,12 +387,11 @@ impl Host {
         // A worker that has died since the last reply shows it at the first receive.
         let _ = send(&mut running.to, request);
         let limit = Duration::from_millis(self.settings.timeout);
-        let (mut ticks, mut since) = (self.page.ticks(), Instant::now());
+        let look = limit.min(Duration::from_millis(50));
+        let (mut ticks, mut silence, mut looked) =
+            (self.page.ticks(), Duration::ZERO, Instant::now());
         loop {
-            match running
-                .replies
-                .recv_timeout(limit.min(Duration::from_millis(50)))
-            {
+            match running.replies.recv_timeout(look) {
                 Ok(Ok(Reply::Found {
                     index,
                     subject,
@@ -408,10 +407,21 @@ impl Host {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.bury(None)),
                 Err(RecvTimeoutError::Timeout) => {
+                    // Where a look took much longer, the whole machine was held up, and the worker with it.
+                    let waited = looked.elapsed().min(2 * look);
+                    looked = Instant::now();
                     if self.page.ticks() != ticks {
-                        (ticks, since) = (self.page.ticks(), Instant::now());
-                    } else if since.elapsed() > limit {
-                        return Err(self.bury(Some(self.settings.timeout)));
+                        (ticks, silence) = (self.page.ticks(), Duration::ZERO);
+                        continue;
+                    }
+                    silence += waited;
+                    // Between calls a worker is at work of its own, such as reading line tables, which no path has to answer for.
+                    let limit = match self.page.snapshot().phase {
+                        Phase::Idle => limit.max(HELLO),
+                        Phase::Preparing | Phase::Calling => limit,
+                    };
+                    if silence > limit {
+                        return Err(self.bury(Some(limit.as_millis() as u64)));
                     }
                 }
             }

@@ -306,7 +306,7 @@ fn stepped() -> Operation {
             Ok(encode(i.bytes(), out))
         }),
         CodePath::fills("loops", |i, out| {
-            let is_stepped = is_stepped();
+            let is_stepped = is_stepped() && i.bytes().len() > 4096;
             while black_box(is_stepped) {
                 spin_loop();
             }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::q64::{ALPHABETS, MEANING, NO_CHARACTER};
 
-/// Why an operation on Q64 text was refused: what is wrong, where, and what was expected.
+/// Why an operation of the QuadB64 family was refused: what is wrong, where, and what was expected.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Q64Error {
@@ -20,6 +20,8 @@ pub enum Q64Error {
         position: usize,
         /// The byte.
         byte: u8,
+        /// The number, 0 to 3, of the alphabet of this position.
+        expected: u8,
     },
     /// A character of another position's alphabet.
     WrongPosition {
@@ -29,7 +31,7 @@ pub enum Q64Error {
         byte: u8,
         /// The number, 0 to 3, of the alphabet that has this character.
         found: u8,
-        /// The number, 0 to 3, of the alphabet of this position: `position % 4`.
+        /// The number, 0 to 3, of the alphabet of this position: in Q64, `position % 4`.
         expected: u8,
     },
     /// The output buffer is smaller than the result. Nothing was written.
@@ -39,17 +41,84 @@ pub enum Q64Error {
         /// The size of the buffer in bytes.
         available: usize,
     },
+    /// Eq64: after 8 characters there is something else than a dot.
+    MissingDot {
+        /// Its index in the text, from 0.
+        position: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// Eq64: a dot that does not stand after 8 characters and before others.
+    MisplacedDot {
+        /// Its index in the text, from 0.
+        position: usize,
+    },
+    /// Mq64: levels that do not ascend strictly from at least 1 to the length of the data.
+    BadLevels {
+        /// The index of the first level that is not allowed, from 0; the number of levels, if all are and another is missing.
+        index: usize,
+        /// The length of the data in bytes, which the last level must be.
+        data_len: usize,
+    },
+    /// Mq64: a segment without a character.
+    EmptySegment {
+        /// The index in the text at which the segment starts, from 0.
+        position: usize,
+    },
+    /// Mq64: a segment with an odd number of characters.
+    OddSegment {
+        /// The index in the text at which the segment starts, from 0.
+        position: usize,
+        /// The length of the segment in bytes.
+        len: usize,
+    },
+    /// Mq64: a segment that does not start with the whole of the segment before it, or does not go on behind it.
+    NotAPrefix {
+        /// The index in the text of the first byte that differs from the segment before, from 0; that of the segment's end, if
+        /// it is no longer than the one before.
+        position: usize,
+    },
+    /// The data is longer than the format can express or the operation bears.
+    TooLong {
+        /// The length of the data in bytes.
+        len: usize,
+        /// The greatest length in bytes.
+        most: usize,
+    },
+    /// A number of results that is more than the operation bears: of indices, or of planes.
+    TooMany {
+        /// What was asked for.
+        asked: usize,
+        /// The greatest number.
+        most: usize,
+    },
+    /// A matrix that is not made of whole rows, or whose rows are empty.
+    BadRows {
+        /// The length of the matrix in bytes.
+        len: usize,
+        /// The length of a row in bytes.
+        row_len: usize,
+    },
 }
 
 impl Q64Error {
-    /// A stable name of the kind of error: `odd_length`, `invalid_character`, `wrong_position` or
-    /// `buffer_too_small`.
+    /// A stable name of the kind of error, in the words of the format: `odd_length`, `invalid_character`, `wrong_position`,
+    /// `missing_dot`, `misplaced_dot`, `bad_levels`, `empty_segment`, `not_a_prefix`, `too_long`; and for what the format does
+    /// not speak of, `buffer_too_small`, `too_many` and `bad_rows`.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::OddLength { .. } => "odd_length",
+            Self::OddLength { .. } | Self::OddSegment { .. } => "odd_length",
             Self::InvalidCharacter { .. } => "invalid_character",
             Self::WrongPosition { .. } => "wrong_position",
             Self::BufferTooSmall { .. } => "buffer_too_small",
+            Self::MissingDot { .. } => "missing_dot",
+            Self::MisplacedDot { .. } => "misplaced_dot",
+            Self::BadLevels { .. } => "bad_levels",
+            Self::EmptySegment { .. } => "empty_segment",
+            Self::NotAPrefix { .. } => "not_a_prefix",
+            Self::TooLong { .. } => "too_long",
+            Self::TooMany { .. } => "too_many",
+            Self::BadRows { .. } => "bad_rows",
         }
     }
 
@@ -57,10 +126,50 @@ impl Q64Error {
     /// place.
     pub const fn position(&self) -> Option<usize> {
         match *self {
-            Self::InvalidCharacter { position, .. } | Self::WrongPosition { position, .. } => {
-                Some(position)
-            }
-            Self::OddLength { .. } | Self::BufferTooSmall { .. } => None,
+            Self::InvalidCharacter { position, .. }
+            | Self::WrongPosition { position, .. }
+            | Self::MissingDot { position, .. }
+            | Self::MisplacedDot { position }
+            | Self::EmptySegment { position }
+            | Self::OddSegment { position, .. }
+            | Self::NotAPrefix { position } => Some(position),
+            Self::OddLength { .. }
+            | Self::BufferTooSmall { .. }
+            | Self::BadLevels { .. }
+            | Self::TooLong { .. }
+            | Self::TooMany { .. }
+            | Self::BadRows { .. } => None,
+        }
+    }
+
+    /// The same error of a text that begins at `start` of a longer one: positions and odd lengths speak of the longer one.
+    pub(crate) const fn within(self, start: usize) -> Self {
+        match self {
+            Self::OddLength { len } => Self::OddSegment {
+                position: start,
+                len,
+            },
+            Self::InvalidCharacter {
+                position,
+                byte,
+                expected,
+            } => Self::InvalidCharacter {
+                position: start + position,
+                byte,
+                expected,
+            },
+            Self::WrongPosition {
+                position,
+                byte,
+                found,
+                expected,
+            } => Self::WrongPosition {
+                position: start + position,
+                byte,
+                found,
+                expected,
+            },
+            other => other,
         }
     }
 }
@@ -73,12 +182,16 @@ impl fmt::Display for Q64Error {
                 "odd length: the text has {len} bytes, but every encoded byte is two characters; \
                  is it cut off, or followed by a line end?"
             ),
-            Self::InvalidCharacter { position, byte } => write!(
+            Self::InvalidCharacter {
+                position,
+                byte,
+                expected,
+            } => write!(
                 f,
                 "invalid character: byte {byte:#04x} ('{}') at position {position} is in no Q64 \
                  alphabet; expected one of \"{}\"",
                 byte.escape_ascii(),
-                ALPHABETS[position % 4].escape_ascii(),
+                ALPHABETS[usize::from(expected) % 4].escape_ascii(),
             ),
             Self::WrongPosition {
                 position,
@@ -90,12 +203,53 @@ impl fmt::Display for Q64Error {
                 "wrong position: '{}' at position {position} is of alphabet {found}, expected \
                  alphabet {expected}, one of \"{}\"; are characters missing or added before it?",
                 byte.escape_ascii(),
-                ALPHABETS[position % 4].escape_ascii(),
+                ALPHABETS[usize::from(expected) % 4].escape_ascii(),
             ),
             Self::BufferTooSmall { needed, available } => write!(
                 f,
                 "buffer too small: the output buffer has {available} bytes, the result needs \
                  {needed}"
+            ),
+            Self::MissingDot { position, byte } => write!(
+                f,
+                "missing dot: byte {byte:#04x} ('{}') at position {position} follows 8 characters, where \
+                 only a dot may stand",
+                byte.escape_ascii(),
+            ),
+            Self::MisplacedDot { position } => write!(
+                f,
+                "misplaced dot: the dot at position {position} does not stand between 8 characters and others"
+            ),
+            Self::BadLevels { index, data_len } => write!(
+                f,
+                "bad levels: level {index} (from 0) is wrong or missing; levels start at 1 or more, ascend strictly, and \
+                 the last is the length of the data, {data_len}"
+            ),
+            Self::EmptySegment { position } => write!(
+                f,
+                "empty segment: no character before the separator or end at position {position}"
+            ),
+            Self::OddSegment { position, len } => write!(
+                f,
+                "odd length: the segment at position {position} has {len} bytes, but every encoded byte is two \
+                 characters"
+            ),
+            Self::NotAPrefix { position } => write!(
+                f,
+                "not a prefix: at position {position} a segment does not go on as the one before it did; is a \
+                 segment missing, or are two of them exchanged?"
+            ),
+            Self::TooLong { len, most } => write!(
+                f,
+                "too long: the data has {len} bytes, and at most {most} are allowed"
+            ),
+            Self::TooMany { asked, most } => write!(
+                f,
+                "too many: {asked} were asked for, and at most {most} can be had"
+            ),
+            Self::BadRows { len, row_len } => write!(
+                f,
+                "bad rows: {len} bytes are not made of whole rows of {row_len} bytes"
             ),
         }
     }
@@ -160,14 +314,18 @@ impl DecodeError {
                 available,
             },
             Self(position) => {
-                let byte = text[position];
+                let (byte, expected) = (text[position], (position % 4) as u8);
                 match MEANING[byte as usize] {
-                    NO_CHARACTER => Q64Error::InvalidCharacter { position, byte },
+                    NO_CHARACTER => Q64Error::InvalidCharacter {
+                        position,
+                        byte,
+                        expected,
+                    },
                     meaning => Q64Error::WrongPosition {
                         position,
                         byte,
                         found: meaning >> 4,
-                        expected: (position % 4) as u8,
+                        expected,
                     },
                 }
             }

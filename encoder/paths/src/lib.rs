@@ -6,6 +6,5 @@
 mod operations;
 mod peers;
 mod reference;
-mod roofline;
 
 pub use operations::operations;

@@ -327,7 +327,7 @@ impl Encoder {
     ///
     /// let text = b"FRj2!U";
     /// let error = encoder.decode_into(text, &mut data).unwrap_err().explain(text, data.len());
-    /// assert_eq!(error, Q64Error::InvalidCharacter { position: 4, byte: b'!' });
+    /// assert_eq!(error, Q64Error::InvalidCharacter { position: 4, byte: b'!', expected: 0 });
     /// ```
     #[inline]
     pub fn decode_into(&self, text: &[u8], output: &mut [u8]) -> Result<usize, DecodeError> {

@@ -244,6 +244,7 @@ fn errors_win_in_the_promised_order() {
     let invalid = Q64Error::InvalidCharacter {
         position: 1,
         byte: b'!',
+        expected: 1,
     };
     assert_eq!(refused("A!", &mut output), invalid);
     let wrong = Q64Error::WrongPosition {

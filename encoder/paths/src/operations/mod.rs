@@ -4,37 +4,39 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use pathproof::{CodePath, Failure, Input, Operation, Reason};
+use pathproof::{CodePath, Failure, Operation, Reason};
 use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 
-use crate::{peers, reference};
+use crate::reference;
+
+mod q64_text;
 
 /// Embeddings of all-MiniLM-L6-v2 in three 8-bit forms, and LSA vectors of a width that is no multiple of a block; see NOTICE.
 const CORPUS: [(&str, &[u8], usize); 4] = [
     (
         "minilm_sq8",
-        include_bytes!("../corpus/minilm_sq8_1500x384.u8"),
+        include_bytes!("../../corpus/minilm_sq8_1500x384.u8"),
         384,
     ),
     (
         "minilm_sym8",
-        include_bytes!("../corpus/minilm_sym8_1500x384.u8"),
+        include_bytes!("../../corpus/minilm_sym8_1500x384.u8"),
         384,
     ),
     (
         "minilm_unit8",
-        include_bytes!("../corpus/minilm_unit8_1500x384.u8"),
+        include_bytes!("../../corpus/minilm_unit8_1500x384.u8"),
         384,
     ),
     (
         "lsa_sq8",
-        include_bytes!("../corpus/lsa_sq8_1500x100.u8"),
+        include_bytes!("../../corpus/lsa_sq8_1500x100.u8"),
         100,
     ),
 ];
 
 /// Changes of the machine code that nothing notices, each with the reason why it may live.
-const SURVIVORS: &str = include_str!("../survivors.toml");
+const SURVIVORS: &str = include_str!("../../survivors.toml");
 
 /// Every operation of the encoder.
 pub fn operations() -> Vec<Operation> {
@@ -45,111 +47,10 @@ pub fn operations() -> Vec<Operation> {
                 operation.rows(set, data, row)
             })
     };
-    [encode(), decode()].into_iter().map(with_corpus).collect()
-}
-
-fn encode() -> Operation {
-    let of = q64::Operation::Q64Encode;
-    let fills = |encoder: Encoder, isa: String| {
-        CodePath::fills(isa, move |i, out| {
-            encoder
-                .encode_into(i.bytes(), out)
-                .map_err(|_| Failure::kind("buffer_too_small"))
-        })
-    };
-    let rows = rows(of, |encoder, isa| {
-        [
-            fills(encoder, isa.into()),
-            CodePath::returns(isa, move |i| Ok(encoder.encode(i.bytes()))),
-        ]
-    });
-    // The kernels that the rows use for long data, at every length.
-    let streaming = of.streaming_paths().iter().map(|&isa| {
-        let name = format!("{isa}+stream");
-        let path = match Encoder::with(isa) {
-            Some(encoder) => fills(encoder.streams_from(0), name),
-            None => CodePath::absent(name, "fills", missing(isa)),
-        };
-        promised(of, isa, path)
-    });
-    let chosen = chosen(
-        of,
-        q64::q64_encode_to_buffer,
-        |data| Ok(q64::q64_encode(data).into_bytes()),
-        |len| 2 * len,
-    );
-
-    Operation::new(of.name(), |i| Ok(reference::encode(i.bytes())))
-        .survivors(SURVIVORS)
-        .capacity(|i| 2 * i.bytes().len())
-        .paths(rows)
-        .paths(streaming)
-        .paths(chosen)
-        .law("decode(encode(x)) = x", |i, encode| {
-            let text = encode(i).map_err(|e| format!("encode refuses: {e}"))?;
-            match reference::decode(&text) {
-                Ok(data) if data == i.bytes() => Ok(()),
-                Ok(data) => Err(format!(
-                    "{} bytes came back, not the {} that went in",
-                    data.len(),
-                    i.bytes().len()
-                )),
-                Err(e) => Err(format!("its text cannot be decoded: {e}")),
-            }
-        })
-        .law(
-            "encode(a ++ b) = encode(a) ++ encode(b), where the length of a is even",
-            |i, encode| {
-                let part = |bytes: &[u8]| {
-                    encode(&Input::new(&[bytes], i.params()))
-                        .map_err(|e| format!("encode refuses: {e}"))
-                };
-                let (a, b) = i.bytes().split_at(i.bytes().len() / 4 * 2);
-                let holds = [part(a)?, part(b)?].concat() == part(i.bytes())?;
-                holds
-                    .then_some(())
-                    .ok_or_else(|| format!("not where a has {} bytes", a.len()))
-            },
-        )
-        .peers(peers::encode())
-}
-
-fn decode() -> Operation {
-    let of = q64::Operation::Q64Decode;
-    let rows = rows(of, |encoder, isa| {
-        let fills = CodePath::fills(isa, move |i, out| {
-            let available = out.len();
-            encoder
-                .decode_into(i.bytes(), out)
-                .map_err(|e| failure(e.explain(i.bytes(), available)))
-        });
-        [
-            fills,
-            CodePath::returns(isa, move |i| encoder.decode(i.bytes()).map_err(failure)),
-        ]
-    });
-    let chosen = chosen(
-        of,
-        |text, out| q64::q64_decode_to_buffer(text, out),
-        |text| q64::q64_decode(text),
-        |len| len / 2,
-    );
-
-    Operation::new(of.name(), |i| reference::decode(i.bytes()))
-        .survivors(SURVIVORS)
-        .from_bytes(|bytes, _| reference::encode(bytes))
-        .capacity(|i| i.bytes().len() / 2)
-        .work(|i| i.bytes().len() / 2)
-        .paths(rows)
-        .paths(chosen)
-        .law("encode(decode(t)) = t", |i, decode| {
-            let data = decode(i).map_err(|e| format!("decode refuses a valid text: {e}"))?;
-            let holds = reference::encode(&data) == i.bytes();
-            holds
-                .then_some(())
-                .ok_or_else(|| "another text came back".into())
-        })
-        .peers(peers::decode())
+    [q64_text::encode(), q64_text::decode()]
+        .into_iter()
+        .map(with_corpus)
+        .collect()
 }
 
 /// Both deliveries of every row of an operation's table; a row that cannot run here says why.
@@ -266,13 +167,15 @@ fn failure(error: Q64Error) -> Failure {
         kind: Some(error.kind().into()),
         at: error.position(),
         detail: match error {
-            Q64Error::InvalidCharacter { byte, .. } => Some(byte.into()),
+            Q64Error::InvalidCharacter { byte, .. } | Q64Error::MissingDot { byte, .. } => {
+                Some(byte.into())
+            }
             Q64Error::WrongPosition {
                 byte,
                 found,
                 expected,
                 ..
-            } => Some(reference::wrong_position(
+            } => Some(reference::q64::wrong_position(
                 byte,
                 found.into(),
                 expected.into(),

@@ -1,5 +1,4 @@
-//! Q64 as its format describes it, slowly and plainly. Shares no code and no table with the encoder: what it says is held
-//! against known answers, and the encoder against it.
+//! Q64: every byte is two characters, each from the alphabet of its position.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;

@@ -7,7 +7,8 @@ use base64_simd::AsOut;
 use hex_simd::AsciiCase;
 use pathproof::{CodePath, Failure, Input, Outcome, Peer};
 
-use crate::{reference, roofline};
+use super::roofline;
+use crate::reference;
 
 /// Encoders, on the very bytes that the paths encode.
 pub(crate) fn encode() -> Vec<Peer> {
@@ -107,7 +108,7 @@ fn fills(name: &'static str, f: impl Fn(&[u8], &mut [u8]) -> Option<usize> + 'st
 
 /// The bytes that a text of the paths holds.
 fn data_of(i: &Input<'_>) -> Vec<u8> {
-    reference::decode(i.bytes()).unwrap_or_default()
+    reference::q64::decode(i.bytes()).unwrap_or_default()
 }
 
 /// Hex and base64 as RFC 4648 describes them, for the peers to be held against.

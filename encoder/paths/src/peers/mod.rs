@@ -1,0 +1,4 @@
+//! What one would use instead, one file per format, and what no implementation can be faster than.
+
+pub(crate) mod q64;
+mod roofline;

@@ -38,6 +38,7 @@ pub(super) fn encode() -> Operation {
     );
 
     Operation::new(of.name(), |i| Ok(reference::q64::encode(i.bytes())))
+        .refuses_short("buffer_too_small")
         .survivors(SURVIVORS)
         .capacity(|i| 2 * i.bytes().len())
         .paths(rows)
@@ -94,6 +95,7 @@ pub(super) fn decode() -> Operation {
     );
 
     Operation::new(of.name(), |i| reference::q64::decode(i.bytes()))
+        .refuses_short("buffer_too_small")
         .survivors(SURVIVORS)
         .from_bytes(|bytes, _| reference::q64::encode(bytes))
         .capacity(|i| i.bytes().len() / 2)

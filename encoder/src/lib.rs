@@ -6,12 +6,22 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[allow(unsafe_code)]
+mod batch;
 mod dispatch;
 mod error;
 mod isa;
 #[allow(unsafe_code)]
 mod q64;
 
+#[cfg(feature = "rayon")]
+pub use crate::batch::{
+    parallel_q64_decode_batch, parallel_q64_decode_batch_to_buffer, parallel_q64_encode_batch,
+    parallel_q64_encode_batch_to_buffer,
+};
+pub use crate::batch::{
+    q64_decode_batch, q64_decode_batch_to_buffer, q64_encode_batch, q64_encode_batch_to_buffer,
+};
 pub use crate::dispatch::{Encoder, Operation};
 pub use crate::error::{BufferTooSmall, DecodeError, Q64Error};
 pub use crate::isa::Isa;

@@ -13,6 +13,8 @@ mod error;
 mod isa;
 #[allow(unsafe_code)]
 mod q64;
+#[cfg(feature = "std")]
+mod stream;
 
 #[cfg(feature = "rayon")]
 pub use crate::batch::{
@@ -29,3 +31,5 @@ pub use crate::q64::{
     STREAMS_FROM, q64_decode, q64_decode_to_buffer, q64_decoded_len, q64_encode,
     q64_encode_to_buffer, q64_encoded_len,
 };
+#[cfg(feature = "std")]
+pub use crate::stream::{DecodeReader, EncodeWriter};

@@ -5,3 +5,5 @@ mod batch;
 mod common;
 mod every_path;
 mod known_answers;
+#[cfg(feature = "std")]
+mod stream;

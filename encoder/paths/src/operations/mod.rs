@@ -9,7 +9,9 @@ use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 
 use crate::reference;
 
+mod batch;
 mod q64_text;
+mod stream;
 
 /// Embeddings of all-MiniLM-L6-v2 in three 8-bit forms, and LSA vectors of a width that is no multiple of a block; see NOTICE.
 const CORPUS: [(&str, &[u8], usize); 4] = [
@@ -38,6 +40,9 @@ const CORPUS: [(&str, &[u8], usize); 4] = [
 /// Changes of the machine code that nothing notices, each with the reason why it may live.
 const SURVIVORS: &str = include_str!("../../survivors.toml");
 
+/// What a buffer that is too short is refused with.
+const SHORT: &str = "buffer_too_small";
+
 /// Every operation of the encoder.
 pub fn operations() -> Vec<Operation> {
     let with_corpus = |operation: Operation| {
@@ -47,10 +52,15 @@ pub fn operations() -> Vec<Operation> {
                 operation.rows(set, data, row)
             })
     };
-    [q64_text::encode(), q64_text::decode()]
-        .into_iter()
-        .map(with_corpus)
-        .collect()
+    let operations = [
+        q64_text::encode(),
+        q64_text::decode(),
+        batch::encode(),
+        batch::decode(),
+        stream::encode(),
+        stream::decode(),
+    ];
+    operations.into_iter().map(with_corpus).collect()
 }
 
 /// Both deliveries of every row of an operation's table; a row that cannot run here says why.

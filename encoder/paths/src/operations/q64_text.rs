@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Failure, Input, Operation};
 use q64::Encoder;
 
-use super::{SURVIVORS, chosen, failure, missing, promised, rows};
+use super::{SHORT, SURVIVORS, chosen, failure, missing, promised, rows};
 use crate::{peers, reference};
 
 pub(super) fn encode() -> Operation {
@@ -38,7 +38,7 @@ pub(super) fn encode() -> Operation {
     );
 
     Operation::new(of.name(), |i| Ok(reference::q64::encode(i.bytes())))
-        .refuses_short("buffer_too_small")
+        .refuses_short(SHORT)
         .survivors(SURVIVORS)
         .capacity(|i| 2 * i.bytes().len())
         .paths(rows)
@@ -95,7 +95,7 @@ pub(super) fn decode() -> Operation {
     );
 
     Operation::new(of.name(), |i| reference::q64::decode(i.bytes()))
-        .refuses_short("buffer_too_small")
+        .refuses_short(SHORT)
         .survivors(SURVIVORS)
         .from_bytes(|bytes, _| reference::q64::encode(bytes))
         .capacity(|i| i.bytes().len() / 2)

@@ -143,19 +143,15 @@ fn encode(data: &[u8], text: &mut [Out]) {
 /// Writes all of `data`, which has the length for `text`, or returns the leftmost error.
 fn decode(text: &[u8], data: &mut [Out]) -> Result<(), Q64Error> {
     let (groups, last) = text.as_chunks::<DOTTED>();
-    let (blocks, last_data) = data.as_chunks_mut::<BLOCK>();
-    // A text that ends with a whole group and a dot, or with something in the place of a dot.
-    let ends_wrong = last.is_empty() && !groups.is_empty();
-    let good = groups.iter().zip(&mut *blocks).all(|(group, block)| {
-        let (characters, dot) = group.split_at(GROUP);
-        let pairs = characters.as_chunks().0;
-        dot == b"." && scalar::decode(pairs, block).is_ok()
+    let (dotted, last_data) = data.split_at_mut(BLOCK * groups.len());
+    let blocks = dotted.as_chunks_mut::<BLOCK>().0;
+    let good = groups.iter().zip(blocks).all(|(group, block)| {
+        let [characters @ .., dot] = group;
+        *dot == b'.' && scalar::decode_eight(characters, block)
     });
-    // A whole last group is a block of the data, and no shorter one.
-    let last_data = blocks
-        .get_mut(groups.len())
-        .map_or(last_data, |block| &mut block[..]);
-    if good && !ends_wrong && scalar::decode(last.as_chunks().0, last_data).is_ok() {
+    // After the last dot there is something.
+    let ends = !last.is_empty() || text.is_empty();
+    if good && ends && scalar::decode(last.as_chunks().0, last_data).is_ok() {
         return Ok(());
     }
     Err(refusal(text))

@@ -10,8 +10,11 @@ use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 use crate::reference;
 
 mod batch;
+mod eq64;
+mod mq64;
 mod q64_text;
 mod stream;
+mod z_order;
 
 /// Embeddings of all-MiniLM-L6-v2 in three 8-bit forms, and LSA vectors of a width that is no multiple of a block; see NOTICE.
 const CORPUS: [(&str, &[u8], usize); 4] = [
@@ -55,6 +58,13 @@ pub fn operations() -> Vec<Operation> {
     let operations = [
         q64_text::encode(),
         q64_text::decode(),
+        eq64::encode(),
+        eq64::decode(),
+        mq64::encode(),
+        mq64::encode_with_levels(),
+        mq64::decode(),
+        z_order::z_order(),
+        z_order::extended(),
         batch::encode(),
         batch::decode(),
         stream::encode(),

@@ -2,5 +2,8 @@
 //! encoder: what it says is held against known answers, and the encoder against it.
 
 pub(crate) mod batch;
+pub(crate) mod eq64;
+pub(crate) mod mq64;
 pub(crate) mod q64;
 pub(crate) mod stream;
+pub(crate) mod z_order;

@@ -232,6 +232,14 @@ impl Operation {
         parts
     }
 
+    /// How many bytes of input are made from a plain one.
+    pub(crate) fn per_plain(&self, params: &Params) -> f64 {
+        let plain = [0; 1024];
+        let plain = &plain[..plain.len().min(self.most())];
+        let input = self.parts_from(plain, params)[0].len();
+        input.max(1) as f64 / plain.len().max(1) as f64
+    }
+
     /// The parts of a case, or why it cannot be made: another operation's, a changed corpus, parameters that do not fit.
     pub(crate) fn resolve(&self, case: &Case) -> Result<Vec<Vec<u8>>, String> {
         let wanted: Vec<_> = self.params.iter().map(|(name, _)| name.as_ref()).collect();

@@ -265,6 +265,7 @@ pub struct CodePath {
     pub(crate) block: usize,
     pub(crate) refuses_in_full: bool,
     pub(crate) switches_at: Vec<usize>,
+    pub(crate) on_threads: bool,
 }
 
 /// The block of a path that names none: what a cache line, and the widest register in use, hold.
@@ -282,6 +283,7 @@ impl CodePath {
             block: BLOCK,
             refuses_in_full: false,
             switches_at: Vec::new(),
+            on_threads: false,
         }
     }
 
@@ -375,6 +377,14 @@ impl CodePath {
         self.switches_at = lengths.to_vec();
         self
     }
+
+    /// Says that the work is done on other threads than the caller's. Only the caller's can be stepped: such a path is verified and
+    /// timed, and has no receipt, no count and no mutants; so it cannot promise [`executes`](Self::executes) or
+    /// [`only`](Self::only).
+    pub fn on_threads(mut self) -> Self {
+        self.on_threads = true;
+        self
+    }
 }
 
 /// Makes a part of an input from plain bytes.
@@ -435,6 +445,8 @@ pub struct Operation {
     pub(crate) name: Text,
     pub(crate) reference: Box<ReferenceFn>,
     pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
+    pub(crate) usual: Params,
+    pub(crate) longest: Option<usize>,
     pub(crate) from_bytes: Option<Box<PlainFn>>,
     pub(crate) parts: Vec<Box<PlainFn>>,
     pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
@@ -457,6 +469,8 @@ impl Operation {
             name: name.into(),
             reference: Box::new(move |i| reference(i).map(|a| a.bytes().into_owned())),
             params: Vec::new(),
+            usual: Params::new(),
+            longest: None,
             from_bytes: None,
             parts: Vec::new(),
             capacity: Box::new(|_| 0),
@@ -475,6 +489,21 @@ impl Operation {
     pub fn param(mut self, name: impl Into<Text>, swept: &[&[u64]]) -> Self {
         self.params
             .push((name.into(), swept.iter().map(|v| v.to_vec()).collect()));
+        self
+    }
+
+    /// The values of parameters with which receipts, counts and times are taken, and single positions damaged; of a parameter that
+    /// is not named here, the first that the sweeps give it.
+    pub fn usual(mut self, params: &[(&'static str, &[u64])]) -> Self {
+        let named = params.iter().map(|(name, v)| ((*name).into(), v.to_vec()));
+        self.usual.extend(named);
+        self
+    }
+
+    /// No case is made from more plain bytes than these: for operations whose work, or whose reference's, grows much faster than
+    /// the input, or that have a largest input. Without it, sweeps and random cases go to about 70,000, and times to 64 MiB.
+    pub fn longest(mut self, bytes: usize) -> Self {
+        self.longest = Some(bytes);
         self
     }
 
@@ -565,6 +594,11 @@ impl Operation {
         self
     }
 
+    /// How many plain bytes a case is made from at most.
+    pub(crate) fn most(&self) -> usize {
+        self.longest.unwrap_or(usize::MAX)
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -604,7 +638,24 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
                 ));
             }
         }
+        for param in operation.usual.keys() {
+            if operation.params.iter().all(|(name, _)| name != param) {
+                let known: Vec<_> = operation.params.iter().map(|(name, _)| &**name).collect();
+                return Err(format!(
+                    "operation {name}: usual value of {param:?}, and its parameters are [{}]; declare it with Operation::param",
+                    known.join(", ")
+                ));
+            }
+        }
         for set in &operation.rows {
+            if set.row > operation.most() {
+                return Err(format!(
+                    "operation {name}: set {:?} has rows of {} bytes, and the longest is {}",
+                    set.set,
+                    set.row,
+                    operation.most()
+                ));
+            }
             if !plain(&set.set) || set.row == 0 || set.data.len() < set.row {
                 return Err(format!(
                     "operation {name}: set {:?} of {} bytes holds no row of {} bytes, or its name is not plain",
@@ -627,6 +678,12 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
                     path.isa, path.delivery
                 ));
             }
+            if path.on_threads && (!path.executes.is_empty() || path.only.is_some()) {
+                return Err(format!(
+                    "operation {name}: path {}/{} works on other threads, where nobody can check what it promises to execute",
+                    path.isa, path.delivery
+                ));
+            }
             if !paths.insert((path.isa.clone(), path.delivery.clone())) {
                 return Err(format!(
                     "operation {name}: two paths are named {}/{}",
@@ -639,4 +696,42 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(change: impl Fn(Operation) -> Operation) -> Result<(), String> {
+        let path = CodePath::returns("scalar", |i| Ok(i.bytes().to_vec()));
+        let operation = Operation::new("op", |i| Ok(i.bytes().to_vec())).path(path);
+        check(&[change(operation)])
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_said() {
+        let other = || CodePath::returns("other", |i| Ok(i.bytes().to_vec())).on_threads();
+        for (refused, says) in [
+            (
+                of(|op| op.param("k", &[&[1]]).usual(&[("q", &[3])])),
+                "usual value of \"q\", and its parameters are [k]",
+            ),
+            (
+                of(|op| op.rows("set", &[0; 20], 10).longest(9)),
+                "rows of 10 bytes, and the longest is 9",
+            ),
+            (
+                of(|op| op.path(other().executes(&["avx2"]))),
+                "op: path other/returns works on other threads",
+            ),
+            (
+                of(|op| op.path(other().only(&[]))),
+                "works on other threads",
+            ),
+        ] {
+            let why = refused.unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+        assert_eq!(of(|op| op.path(other()).longest(0)), Ok(()));
+    }
 }

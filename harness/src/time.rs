@@ -110,7 +110,7 @@ pub(crate) fn time(
     let case = Case {
         operation: operation.name.to_string(),
         source,
-        params: params::swept(operation).remove(0),
+        params: params::usual(operation),
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,

@@ -404,7 +404,7 @@ fn prepare(
             cases.push(Ready {
                 case,
                 prepared,
-                law: (check == Check::Laws).then(|| Plan::law(index)),
+                law: (check == Check::Laws).then(|| Plan::law(operation.longest, index)),
             });
         }
     }
@@ -453,7 +453,9 @@ impl Stepped {
             Prepared::new(operation, &receipt::case(operation, class))
         };
         // What the harness executes while it judges a call is not to be changed: it would judge no longer.
-        let judged = [prepare(Class::of(0))?, prepare(Class::of(200))?];
+        let judged = [0, 200.min(operation.most())].map(|length| prepare(Class::of(length)));
+        let [nothing, something] = judged;
+        let judged = [nothing?, something?];
         let harness = step::record(step::LIMIT, &mut || {
             step::enter(true, || {
                 for prepared in &judged {
@@ -509,7 +511,7 @@ impl Stepped {
                 constants.remove(byte);
             }
         }
-        let length = 2 * path.block.min(VERY_LONG) + 1;
+        let length = (2 * path.block.min(VERY_LONG) + 1).min(operation.most());
         let mut short = vec![prepare(Class::of(length))?];
         if operation.from_bytes.is_some() {
             short.push(prepare(Class {
@@ -569,9 +571,7 @@ pub(crate) fn mutate_all(
         let subjects = operation.subjects.iter().enumerate();
         queue.extend(
             subjects
-                .filter(|(s, entry)| {
-                    job.selected[o][*s] && entry.unavailable.is_none() && !entry.peer
-                })
+                .filter(|(s, entry)| job.selected[o][*s] && entry.is_stepped())
                 .map(|(s, _)| (o, s)),
         );
     }

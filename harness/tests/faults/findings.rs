@@ -82,6 +82,12 @@ const FAULTS: &[Fault] = &[
     fault("room/starts-before-it-looks/fills", "broke a law", &["byte 0 of", "was written, and the answer has"]),
     fault("room/ends-with-a-zero/fills", "broke a law", &["was written, and the answer has 0"]),
 
+    fault("threads/wrong-half/fills", "differs", &["at byte", "of 2"]),
+    fault("threads/reads-after/fills", "read outside", &["input by 1 beyond its end"]),
+    fault("threads/both-read-after/fills", "read outside", &["input by 1 beyond its end"]),
+    fault("threads/panics-in-pool/fills", "panicked", &["a half of 9 bytes or more"]),
+
+    fault("bounded/wrong-at-the-end/fills", "differs", &["at byte 0 of 600"]),
     fault("rows/wrong-for-a-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rows/wrong-for-your-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rotate/wrong-for-5/returns", "differs", &["at byte 0 of 1"]),
@@ -106,7 +112,7 @@ const WITHOUT_FAULT: &[&str] = &[
     "miscounted",
 ];
 
-static FAMILIES: [Family; 14] = [
+static FAMILIES: [Family; 16] = [
     Family::new("answers"),
     Family::new("long"),
     // Of all pairs at all offsets one pair at all offsets, which is index 0x28c3 of each; of the other checks next to nothing.
@@ -117,6 +123,8 @@ static FAMILIES: [Family; 14] = [
     Family::new("state"),
     Family::new("refusals"),
     Family::new("room"),
+    Family::new("threads"),
+    Family::new("bounded"),
     Family::with(
         "rows",
         &["--shard", "1/7", "--data", "tests/faults/own-rows.txt:16"],

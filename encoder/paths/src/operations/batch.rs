@@ -33,6 +33,7 @@ pub(super) fn encode() -> Operation {
             q64::parallel_q64_encode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
         })
         .via("parallel")
+        .on_threads()
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, encode| {
@@ -74,6 +75,7 @@ pub(super) fn decode() -> Operation {
             q64::parallel_q64_decode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
         })
         .via("parallel")
+        .on_threads()
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, decode| {

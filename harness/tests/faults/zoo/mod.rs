@@ -14,6 +14,7 @@ mod memory;
 pub(crate) mod mutants;
 mod refusals;
 mod room;
+mod threads;
 
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub(crate) fn zoo() -> Vec<Operation> {
         state(),
         decode_family(),
         room_family(),
+        threads(),
+        bounded(),
         rows(),
         rotate(),
         find(),
@@ -266,6 +269,44 @@ fn room_family() -> Operation {
             CodePath::fills("starts-before-it-looks", room::starts_before_it_looks),
             CodePath::fills("ends-with-a-zero", room::ends_with_a_zero),
         ])
+}
+
+/// Work that is done by a pool, which lives as long as the process.
+fn threads() -> Operation {
+    encoder("threads").paths(
+        [
+            CodePath::fills("scalar", threads::halves).via("parallel"),
+            CodePath::fills("wrong-half", threads::wrong_half),
+            CodePath::fills("reads-after", threads::reads_after),
+            CodePath::fills("both-read-after", threads::both_read_after),
+            CodePath::fills("panics-in-pool", threads::panics),
+        ]
+        .map(CodePath::on_threads),
+    )
+}
+
+/// The longest input of `bounded`.
+const LONGEST: usize = 300;
+
+/// An operation whose reference does not bear more than its longest input.
+fn bounded() -> Operation {
+    Operation::new("bounded", |i| {
+        assert!(i.bytes().len() <= LONGEST, "more than the longest");
+        Ok(reference::encode(i.bytes()))
+    })
+    .capacity(|i| 2 * i.bytes().len())
+    .param("k", &[&[1], &[9]])
+    .usual(&[("k", &[4])])
+    .longest(LONGEST)
+    .law("decode(encode(x)) = x", comes_back)
+    .path(scalar_fills())
+    .path(CodePath::fills("wrong-at-the-end", |i, out| {
+        let len = encode(i.bytes(), out);
+        if i.bytes().len() == LONGEST && i.get("k") > 4 {
+            out[0] ^= 1;
+        }
+        Ok(len)
+    }))
 }
 
 fn rows() -> Operation {

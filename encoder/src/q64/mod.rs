@@ -12,12 +12,12 @@ use crate::dispatch::{Encoder, Paths, Row, on_aarch64, on_x86_64};
 use crate::error::{BufferTooSmall, DecodeError, Q64Error};
 use crate::isa::Isa;
 
-mod scalar;
+pub(crate) mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512gfni;
 #[cfg(target_arch = "x86_64")]
@@ -72,11 +72,11 @@ const HIGH: [u8; 2] = {
 
 /// What a byte of data becomes: two characters, the high nibble's first. Kernels see text as pairs,
 /// as many as there are bytes of data.
-type Pair<T = u8> = [T; 2];
+pub(crate) type Pair<T = u8> = [T; 2];
 
 /// A byte that kernels write. It need not be initialised yet, so that a new `String` is not zeroed
 /// first.
-type Out = MaybeUninit<u8>;
+pub(crate) type Out = MaybeUninit<u8>;
 
 /// Writes every pair of `text`; it has as many as `data` has bytes, else the kernel panics.
 ///
@@ -400,7 +400,7 @@ impl Encoder {
 
 /// A buffer as kernels want it.
 #[inline]
-fn uninit(buffer: &mut [u8]) -> &mut [Out] {
+pub(crate) fn uninit(buffer: &mut [u8]) -> &mut [Out] {
     // SAFETY: the same memory with the same layout. Through the result only initialised bytes are
     // written: kernels have no other to write.
     unsafe { &mut *(buffer as *mut [u8] as *mut [Out]) }

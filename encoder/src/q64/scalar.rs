@@ -60,7 +60,7 @@ static DATA: [[u32; 256]; 4] = {
 
 const REFUSED: u32 = 1 << 31;
 
-pub(super) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
+pub(crate) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     encode_blocks(data, text, encode_block, encode_short);
 }
 

@@ -4,3 +4,4 @@ mod api;
 mod common;
 mod every_path;
 mod known_answers;
+mod top_k;

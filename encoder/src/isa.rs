@@ -167,7 +167,7 @@ impl Isa {
     ///
     /// With the feature `std` the CPU is asked, once per process
     /// (the standard library remembers the answer). Without it a `no_std` program cannot
-    /// ask: only features that were fixed when it was compiled count (`-C target-feature=+neon`,
+    /// ask: only features that were fixed when it was compiled count (`-C target-feature=+ssse3`,
     /// `-C target-cpu=…`), and what every CPU of the target has: [`Isa::Sse2`] on x86-64,
     /// [`Isa::Neon`] on AArch64.
     #[inline]

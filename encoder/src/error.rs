@@ -142,6 +142,14 @@ impl Q64Error {
         }
     }
 
+    /// The first `needed` bytes of a buffer, or [`BufferTooSmall`](Self::BufferTooSmall).
+    pub(crate) fn room(output: &mut [u8], needed: usize) -> Result<&mut [u8], Self> {
+        let available = output.len();
+        output
+            .get_mut(..needed)
+            .ok_or(Self::BufferTooSmall { needed, available })
+    }
+
     /// The same error of a text that begins at `start` of a longer one: positions and odd lengths speak of the longer one.
     pub(crate) const fn within(self, start: usize) -> Self {
         match self {

@@ -83,6 +83,7 @@ fn case(operation: &Operation, data: &[u8]) -> Case {
         input: place(byte(0)),
         output: place(byte(1)),
         warm: 0,
+        room: 0,
     }
 }
 

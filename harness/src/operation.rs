@@ -441,6 +441,7 @@ pub struct Operation {
     pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) rows: Vec<Rows>,
     pub(crate) laws: Vec<(Text, Box<LawFn>)>,
+    pub(crate) short: Option<Text>,
     pub(crate) accepted: Option<&'static str>,
     pub(crate) paths: Vec<CodePath>,
     pub(crate) peers: Vec<Peer>,
@@ -462,6 +463,7 @@ impl Operation {
             work: Box::new(|i| i.bytes().len()),
             rows: Vec::new(),
             laws: Vec::new(),
+            short: None,
             accepted: None,
             paths: Vec::new(),
             peers: Vec::new(),
@@ -520,6 +522,14 @@ impl Operation {
         f: impl Fn(&Input<'_>, &CallPath<'_>) -> Result<(), String> + 'static,
     ) -> Self {
         self.laws.push((name.into(), Box::new(f)));
+        self
+    }
+
+    /// A promise of the `fills` paths: a buffer that is too short for the answer is refused with this kind of failure and left as
+    /// it is, and of a longer one nothing is written behind the answer. Without it, buffers have exactly the
+    /// [`capacity`](Self::capacity).
+    pub fn refuses_short(mut self, kind: impl Into<Text>) -> Self {
+        self.short = Some(kind.into());
         self
     }
 
@@ -583,7 +593,7 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
             ));
         }
         for (param, swept) in &operation.params {
-            if !plain(param) || ["in", "out", "warm"].contains(&param.as_ref()) {
+            if !plain(param) || ["in", "out", "warm", "room"].contains(&param.as_ref()) {
                 return Err(format!(
                     "operation {name}: {param:?} cannot be the name of a parameter"
                 ));

@@ -32,6 +32,8 @@ const POSITIONS: [usize; 70] = {
 };
 /// Plain bytes of the input in which every byte stands at every position: a block.
 const ZEROS: usize = 64;
+/// Buffers of another length than the answer's, per length of the sweep.
+const ROOMS: u64 = 4;
 /// Plain bytes under the pairs of `--exhaustive`: a block of 64, and a tail that is odd.
 const PAIRS_IN: usize = 97;
 /// Offsets at which a pair stands: every one of a block of 64 plain bytes, or of the text of such a block, which may be twice as
@@ -108,10 +110,11 @@ pub(crate) enum Check {
     Positions,
     Pairs,
     Laws,
+    Room,
 }
 
 impl Check {
-    pub(crate) const ALL: [Check; 11] = [
+    pub(crate) const ALL: [Check; 12] = [
         Check::FlushEnd,
         Check::FlushStart,
         Check::Aligned,
@@ -123,6 +126,7 @@ impl Check {
         Check::Positions,
         Check::Pairs,
         Check::Laws,
+        Check::Room,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -138,6 +142,7 @@ impl Check {
             Check::Positions => "positions",
             Check::Pairs => "pairs",
             Check::Laws => "laws",
+            Check::Room => "room",
         }
     }
 
@@ -228,6 +233,7 @@ impl<'a> Plan<'a> {
             Check::Pairs if refuses == 0 => (PAIR_OFFSETS[0] / 2) << 16,
             Check::Pairs => PAIR_OFFSETS[1] << 16,
             Check::Laws => op.laws.len() as u64 * swept,
+            Check::Room => u64::from(op.short.is_some()) * swept * ROOMS,
         };
         Check::ALL
             .into_iter()
@@ -369,6 +375,19 @@ impl<'a> Plan<'a> {
                     Place::At(0),
                 )
             }
+            Check::Room => {
+                let drawn = draw.next_u32() as i32;
+                let room = match index % ROOMS {
+                    0 => -1,
+                    1 => 1,
+                    // Anything from nothing at all to a byte too few, as far as answers are of the length of the plain bytes.
+                    2 => -1 - (drawn & 1023),
+                    _ => 1 + (drawn & 63),
+                };
+                let params = combo(u64::from(draw.next_u32()));
+                let case = self.place_anywhere(random((index / ROOMS) as usize), params, &mut draw);
+                Case { room, ..case }
+            }
         }
     }
 
@@ -407,6 +426,7 @@ impl<'a> Plan<'a> {
             input,
             output,
             warm: 0,
+            room: 0,
         }
     }
 

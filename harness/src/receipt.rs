@@ -133,6 +133,7 @@ pub(crate) fn case(operation: &Operation, class: Class) -> Case {
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
     }
 }
 

@@ -114,6 +114,7 @@ pub(crate) fn time(
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
     };
     page.preparing(0);
     let own = Rc::new(Prepared::new(operation, &case)?);

@@ -240,12 +240,20 @@ fn decode_blocks<const N: usize>(
 #[cold]
 #[inline(never)]
 fn first_offender(text: &[Pair], from: usize) -> DecodeError {
-    for (position, byte) in text.as_flattened().iter().enumerate().skip(2 * from) {
-        if usize::from(MEANING[usize::from(*byte)] >> 4) != position % 4 {
-            return DecodeError::at(position);
-        }
+    match offender(text, from) {
+        Some(error) => error,
+        None => unreachable!(
+            "a kernel refused characters from {from} on, all of which the format allows"
+        ),
     }
-    unreachable!("a kernel refused characters from {from} on, all of which the format allows")
+}
+
+/// The same, if there is one.
+pub(crate) fn offender(text: &[Pair], from: usize) -> Option<DecodeError> {
+    let mut characters = text.as_flattened().iter().enumerate().skip(2 * from);
+    characters
+        .find(|(position, byte)| usize::from(MEANING[usize::from(**byte)] >> 4) != position % 4)
+        .map(|(position, _)| DecodeError::at(position))
 }
 
 // ----------------------------------------------------------------------------------------- the API
@@ -300,14 +308,8 @@ impl Encoder {
     /// assert_eq!(q64::Encoder::new().encode(b"Q64"), "FRj2DU");
     /// ```
     pub fn encode(&self, data: &[u8]) -> String {
-        let len = 2 * data.len();
-        let mut text = Vec::with_capacity(len);
-        self.run_encode(data, &mut text.spare_capacity_mut()[..len]);
-        // SAFETY: the capacity is at least `len`, and a kernel writes all of the output that it is
-        // given.
-        unsafe { text.set_len(len) };
-        // SAFETY: every alphabet is ASCII, and kernels write nothing but its characters.
-        unsafe { String::from_utf8_unchecked(text) }
+        // SAFETY: a kernel writes all of the output that it is given, and nothing but characters.
+        unsafe { new_text(2 * data.len(), |text| self.run_encode(data, text)) }
     }
 
     /// Decodes `text` into the first `text.len() / 2` bytes of `output` and returns their number.
@@ -362,17 +364,14 @@ impl Encoder {
             return Err(Q64Error::OddLength { len: text.len() });
         }
         let len = text.len() / 2;
-        let mut data = Vec::with_capacity(len);
-        self.run_decode(text, &mut data.spare_capacity_mut()[..len])
-            .map_err(|error| error.explain(text, len))?;
-        // SAFETY: the capacity is at least `len`, and a kernel that succeeds has written all of the
-        // output.
-        unsafe { data.set_len(len) };
-        Ok(data)
+        // SAFETY: a kernel that succeeds has written all of the output.
+        unsafe { new_data(len, |data| self.run_decode(text, data)) }
+            .map_err(|error| error.explain(text, len))
     }
 
+    /// Writes all of `output`, which is twice as long as `data`.
     #[inline]
-    fn run_encode(&self, data: &[u8], output: &mut [Out]) {
+    pub(crate) fn run_encode(&self, data: &[u8], output: &mut [Out]) {
         let text = output.as_chunks_mut().0;
         if data.len() >= self.streams_from {
             return self.run_encode_streaming(data, text);
@@ -390,12 +389,43 @@ impl Encoder {
         unsafe { (self.q64_encode_streaming.kernel())(data, text) }
     }
 
+    /// Writes all of `output`, which is half as long as `text`, or returns the first offending character.
     #[inline]
-    fn run_decode(&self, text: &[u8], output: &mut [Out]) -> Result<(), DecodeError> {
+    pub(crate) fn run_decode(&self, text: &[u8], output: &mut [Out]) -> Result<(), DecodeError> {
         let text = text.as_chunks().0;
         // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
         unsafe { (self.q64_decode.kernel())(text, output) }
     }
+}
+
+/// A new string of the `len` bytes that `write` writes.
+///
+/// # Safety
+/// `write` writes all of the buffer that it is given, and nothing but ASCII, unless it unwinds.
+#[inline]
+pub(crate) unsafe fn new_text(len: usize, write: impl FnOnce(&mut [Out])) -> String {
+    let mut text = Vec::with_capacity(len);
+    write(&mut text.spare_capacity_mut()[..len]);
+    // SAFETY: the capacity is at least `len`, and `write` has written as much.
+    unsafe { text.set_len(len) };
+    // SAFETY: ASCII is UTF-8.
+    unsafe { String::from_utf8_unchecked(text) }
+}
+
+/// A new vector of the `len` bytes that `write` writes, or its error.
+///
+/// # Safety
+/// Where `write` succeeds, it has written all of the buffer that it was given.
+#[inline]
+pub(crate) unsafe fn new_data<E>(
+    len: usize,
+    write: impl FnOnce(&mut [Out]) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    let mut data = Vec::with_capacity(len);
+    write(&mut data.spare_capacity_mut()[..len])?;
+    // SAFETY: the capacity is at least `len`, and `write` has written as much.
+    unsafe { data.set_len(len) };
+    Ok(data)
 }
 
 /// A buffer as kernels want it.

@@ -64,17 +64,22 @@ pub(crate) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     encode_blocks(data, text, encode_block, encode_short);
 }
 
-pub(super) fn decode(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {
+pub(crate) fn decode(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {
     decode_blocks(text, data, decode_block, decode_short)
 }
 
 #[inline]
 fn encode_block(data: &[u8; 4], text: &mut [[Out; 4]; 2]) {
+    text.as_flattened_mut()
+        .write_copy_of_slice(&encode_four(*data));
+}
+
+/// The text of four bytes from an even index on.
+#[inline]
+pub(crate) fn encode_four(data: [u8; 4]) -> [u8; 8] {
     let half =
         |i: usize| u64::from(TEXT[0][usize::from(data[i])] | TEXT[1][usize::from(data[i + 1])]);
-    let characters = half(0) | half(2) << 32;
-    text.as_flattened_mut()
-        .write_copy_of_slice(&characters.to_le_bytes());
+    (half(0) | half(2) << 32).to_le_bytes()
 }
 
 fn encode_short(data: &[u8], text: &mut [Pair<Out>]) {

@@ -4,12 +4,11 @@
 //! The other files of this folder are the kernels, one file per instruction set.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::dispatch::{Encoder, Paths, Row, on_x86_64};
 use crate::error::Q64Error;
 use crate::isa::Isa;
-use crate::q64::{Out, Pair, uninit};
+use crate::q64::{Out, Pair, new_text, uninit};
 
 mod scalar;
 
@@ -256,12 +255,9 @@ impl Encoder {
     /// );
     /// ```
     pub fn top_k_into(&self, data: &[u8], k: usize, output: &mut [u8]) -> Result<usize, Q64Error> {
-        let (needed, available) = (text_len(data.len(), k)?, output.len());
-        let output = output
-            .get_mut(..needed)
-            .ok_or(Q64Error::BufferTooSmall { needed, available })?;
+        let output = Q64Error::room(output, text_len(data.len(), k)?)?;
         self.run_top_k(data, k, uninit(output));
-        Ok(needed)
+        Ok(output.len())
     }
 
     /// Returns the text of the indices of the `k` largest bytes of `data`, as [`top_k_q64`] does.
@@ -270,7 +266,7 @@ impl Encoder {
     /// The first of these that holds: [`Q64Error::TooLong`], [`Q64Error::TooMany`].
     ///
     /// # Panics
-    /// If the string cannot be allocated, as with [`Vec::with_capacity`].
+    /// If the string cannot be allocated, as with `Vec::with_capacity`.
     ///
     /// ```
     /// let encoder = q64::Encoder::new();
@@ -278,12 +274,9 @@ impl Encoder {
     /// ```
     pub fn top_k(&self, data: &[u8], k: usize) -> Result<String, Q64Error> {
         let len = text_len(data.len(), k)?;
-        let mut text = Vec::with_capacity(len);
-        self.run_top_k(data, k, &mut text.spare_capacity_mut()[..len]);
-        // SAFETY: the capacity is at least `len`, and all of the output has been written.
-        unsafe { text.set_len(len) };
-        // SAFETY: kernels and padding write nothing but Q64's characters, which are ASCII.
-        Ok(unsafe { String::from_utf8_unchecked(text) })
+        // SAFETY: a kernel writes all of the text that it is given, or unwinds; the rest is padding; and
+        // both are characters of the alphabets, which are ASCII.
+        Ok(unsafe { new_text(len, |text| self.run_top_k(data, k, text)) })
     }
 
     /// Writes all of `output`, whose length is the text's.
@@ -321,7 +314,7 @@ impl Encoder {
 /// [`Q64Error::TooMany`] for a `k` above 65,535.
 ///
 /// # Panics
-/// If the string, of at most 262,140 bytes, cannot be allocated, as with [`Vec::with_capacity`].
+/// If the string, of at most 262,140 bytes, cannot be allocated, as with `Vec::with_capacity`.
 ///
 /// ```
 /// use q64::{Q64Error, q64_decode, top_k_q64};

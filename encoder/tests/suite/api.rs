@@ -116,8 +116,11 @@ fn the_best_handle_uses_the_last_available_row() {
     assert_eq!(format!("{best:?}"), format!("{:?}", Encoder::default()));
 }
 
-/// The folders of kernels, and what the functions in their files are kernels of.
-const FOLDERS: [(&str, &[(&str, &[Isa])]); 2] = [
+/// The name of a kernel's function, and the ISAs that have it.
+type Kernel = (&'static str, &'static [Isa]);
+
+/// The folders of kernels, and those that are in their files.
+const FOLDERS: [(&str, &[Kernel]); 2] = [
     (
         "q64",
         &[

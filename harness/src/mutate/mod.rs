@@ -423,6 +423,7 @@ fn is_quick(check: Check, index: u64) -> bool {
         Check::Mutated => index < 4000 && index.is_multiple_of(37),
         Check::Positions => index < 8000 && index.is_multiple_of(53),
         Check::Laws => index < 200 && index.is_multiple_of(50),
+        Check::Room => index < 140 && index.is_multiple_of(7),
         Check::Pairs => false,
     }
 }

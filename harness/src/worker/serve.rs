@@ -384,6 +384,7 @@ fn overread(page: &'static Page) -> Result<Reply, String> {
         input: Place::End,
         output: Place::End,
         warm: 0,
+        room: 0,
     };
     let prepared = Prepared::new(&operation, &case)?;
     Ok(Reply::Verdict(Bench::new(page).run(
@@ -460,6 +461,7 @@ fn warming(case: &Case, prepared: &Prepared, number: u32) -> Case {
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
         ..case.clone()
     }
 }

@@ -77,6 +77,11 @@ const FAULTS: &[Fault] = &[
     fault("refusals/overlooks/fills", "differs", &["says 512 byte(s); expected bad_digit at 100"]),
     fault("refusals/backwards/in_place", "differs", &["at byte 4 of 9"]),
 
+    fault("room/panics-when-short/fills", "panicked", &["out of range"]),
+    fault("room/cuts/fills", "differs", &["says an empty answer; expected no_room"]),
+    fault("room/starts-before-it-looks/fills", "broke a law", &["byte 0 of", "was written, and the answer has"]),
+    fault("room/ends-with-a-zero/fills", "broke a law", &["was written, and the answer has 0"]),
+
     fault("rows/wrong-for-a-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rows/wrong-for-your-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rotate/wrong-for-5/returns", "differs", &["at byte 0 of 1"]),
@@ -101,7 +106,7 @@ const WITHOUT_FAULT: &[&str] = &[
     "miscounted",
 ];
 
-static FAMILIES: [Family; 13] = [
+static FAMILIES: [Family; 14] = [
     Family::new("answers"),
     Family::new("long"),
     // Of all pairs at all offsets one pair at all offsets, which is index 0x28c3 of each; of the other checks next to nothing.
@@ -111,6 +116,7 @@ static FAMILIES: [Family; 13] = [
     Family::with("stuck", &["--shard", "1/7", "--timeout", "0.5"]),
     Family::new("state"),
     Family::new("refusals"),
+    Family::new("room"),
     Family::with(
         "rows",
         &["--shard", "1/7", "--data", "tests/faults/own-rows.txt:16"],
@@ -267,5 +273,5 @@ fn every_check_finds_something() {
         .filter_map(found_by)
         .collect();
     assert_eq!(checks, finders);
-    assert!(checks.len() >= 11, "{checks:?}");
+    assert!(checks.len() >= 12, "{checks:?}");
 }

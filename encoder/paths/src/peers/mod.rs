@@ -2,3 +2,4 @@
 
 pub(crate) mod q64;
 mod roofline;
+pub(crate) mod top_k;

@@ -13,6 +13,7 @@ mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod mutants;
 mod refusals;
+mod room;
 
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) fn zoo() -> Vec<Operation> {
         stuck(),
         state(),
         decode_family(),
+        room_family(),
         rows(),
         rotate(),
         find(),
@@ -249,6 +251,20 @@ fn decode_family() -> Operation {
             CodePath::fills("refuses-valid", refusals::refuses_valid),
             CodePath::fills("overlooks", refusals::overlooks),
             CodePath::in_place("backwards", refusals::backwards),
+        ])
+}
+
+fn room_family() -> Operation {
+    Operation::new("room", |i| Ok(reference::encode(i.bytes())))
+        .capacity(|i| 2 * i.bytes().len())
+        .refuses_short(room::SHORT)
+        .paths([
+            CodePath::fills("scalar", room::encode_where_it_fits),
+            CodePath::returns("scalar", |i| Ok(encoded(i.bytes()))),
+            CodePath::fills("panics-when-short", room::panics_when_short),
+            CodePath::fills("cuts", room::cuts),
+            CodePath::fills("starts-before-it-looks", room::starts_before_it_looks),
+            CodePath::fills("ends-with-a-zero", room::ends_with_a_zero),
         ])
 }
 

@@ -19,6 +19,8 @@ mod mq64;
 mod q64;
 #[cfg(feature = "std")]
 mod stream;
+#[allow(unsafe_code)]
+mod top_k;
 mod z_order;
 
 #[cfg(feature = "rayon")]
@@ -47,6 +49,7 @@ pub use crate::q64::{
 };
 #[cfg(feature = "std")]
 pub use crate::stream::{DecodeReader, EncodeWriter};
+pub use crate::top_k::{top_k_len, top_k_q64, top_k_to_buffer};
 pub use crate::z_order::{
     Z_ORDER_LEN, z_order_extended_to_buffer, z_order_q64, z_order_q64_extended, z_order_to_buffer,
 };

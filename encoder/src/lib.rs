@@ -49,7 +49,9 @@ pub use crate::q64::{
 };
 #[cfg(feature = "std")]
 pub use crate::stream::{DecodeReader, EncodeWriter};
-pub use crate::top_k::{top_k_len, top_k_q64, top_k_to_buffer};
+#[cfg(feature = "rayon")]
+pub use crate::top_k::{parallel_top_k_batch, parallel_top_k_batch_to_buffer};
+pub use crate::top_k::{top_k_batch, top_k_batch_to_buffer, top_k_len, top_k_q64, top_k_to_buffer};
 pub use crate::z_order::{
     Z_ORDER_LEN, z_order_extended_to_buffer, z_order_q64, z_order_q64_extended, z_order_to_buffer,
 };

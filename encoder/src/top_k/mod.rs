@@ -10,6 +10,7 @@ use crate::error::Q64Error;
 use crate::isa::Isa;
 use crate::q64::{Out, Pair, new_text, uninit};
 
+mod rows;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
@@ -230,6 +231,10 @@ fn emit_indices<const W: usize>(
 }
 
 // ----------------------------------------------------------------------------------------- the API
+
+#[cfg(feature = "rayon")]
+pub use self::rows::{parallel_top_k_batch, parallel_top_k_batch_to_buffer};
+pub use self::rows::{top_k_batch, top_k_batch_to_buffer};
 
 impl Encoder {
     /// Writes the text of the indices of the `k` largest bytes of `data` to the front of `output`, and

@@ -83,6 +83,44 @@ pub(super) fn decode() -> Operation {
     })
 }
 
+pub(super) fn top_k() -> Operation {
+    let k = |i: &Input<'_>| i.get("k") as usize;
+    Operation::new("top_k_batch", move |i| {
+        reference::batch::top_k(i.bytes(), row(i), k(i))
+    })
+    .param("row", &[&[16], &[1], &[0], &[300], &[64]])
+    .param("k", &[&[4], &[0], &[1], &[70]])
+    .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
+    .capacity(move |i| {
+        let len = reference::top_k::len(row(i), k(i));
+        len * i.bytes().len().checked_div(row(i)).unwrap_or(0)
+    })
+    .refuses_short(SHORT)
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", move |i| {
+            q64::top_k_batch(i.bytes(), row(i), k(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::parallel_top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, top_k| {
+        rows_alone(i, top_k, row(i))
+    })
+}
+
 fn row(i: &Input<'_>) -> usize {
     i.get("row") as usize
 }

@@ -69,6 +69,7 @@ pub fn operations() -> Vec<Operation> {
         z_order::extended(),
         batch::encode(),
         batch::decode(),
+        batch::top_k(),
         stream::encode(),
         stream::decode(),
     ];

@@ -35,8 +35,8 @@ pub(super) fn top_k() -> Operation {
         .param("k", KS)
         .capacity(len)
         .refuses_short(SHORT)
-        .paths(rows.into_iter().map(limited))
-        .paths(chosen.into_iter().map(limited))
+        .paths(rows)
+        .paths(chosen)
         .law(
             "no byte that is left out is greater than one that is named, nor equal and before it",
             |i, top_k| {
@@ -70,11 +70,6 @@ fn len(i: &Input<'_>) -> usize {
         return 0;
     }
     reference::top_k::len(i.bytes().len(), k(i))
-}
-
-/// A path whose input has a greatest length.
-fn limited(path: CodePath) -> CodePath {
-    path.switches_at(&[MOST])
 }
 
 /// What a path answers to other data and another k.
@@ -137,8 +132,16 @@ fn at_most(i: &Input<'_>, top_k: &CallPath<'_>) -> Result<(), String> {
     if text.len() != reference::top_k::len(i.bytes().len(), MOST) {
         return Err(format!("{MOST} indices have {} characters", text.len()));
     }
-    match call(i, i.bytes(), MOST + 1, top_k) {
-        Err(why) if why.ends_with("too_many") => Ok(()),
-        other => Err(format!("{} indices: {other:?}", MOST + 1)),
+    // The greatest byte is the last.
+    let long: Vec<u8> = [vec![0; MOST - 1], vec![1; 2]].concat();
+    if call(i, &long[..MOST], 1, top_k)? != b"Pfv-" {
+        return Err(format!("byte {} is not found", MOST - 1));
     }
+    for (data, k, kind) in [(i.bytes(), MOST + 1, "too_many"), (&long, 1, "too_long")] {
+        match call(i, data, k, top_k) {
+            Err(why) if why.ends_with(kind) => {}
+            other => return Err(format!("{k} of {} bytes: {other:?}", data.len())),
+        }
+    }
+    Ok(())
 }

@@ -25,8 +25,8 @@ mod z_order;
 
 #[cfg(feature = "rayon")]
 pub use crate::batch::{
-    parallel_q64_decode_batch, parallel_q64_decode_batch_to_buffer, parallel_q64_encode_batch,
-    parallel_q64_encode_batch_to_buffer,
+    PARALLEL_FROM, parallel_q64_decode_batch, parallel_q64_decode_batch_to_buffer,
+    parallel_q64_encode_batch, parallel_q64_encode_batch_to_buffer,
 };
 pub use crate::batch::{
     q64_decode_batch, q64_decode_batch_to_buffer, q64_encode_batch, q64_encode_batch_to_buffer,

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 
 use super::text_len;
 use crate::batch::whole_rows;
+#[cfg(feature = "rayon")]
+use crate::batch::{PARALLEL_FROM, rows_per_task};
 use crate::dispatch::Encoder;
 use crate::error::Q64Error;
 use crate::q64::{Out, new_text, uninit};
@@ -97,12 +99,10 @@ impl Encoder {
         len: usize,
         output: &mut [Out],
     ) {
-        /// Fewer bytes of data are not worth a task.
-        const TASK: usize = 16 << 10;
-        if len == 0 {
-            return;
+        if rows.len() < PARALLEL_FROM || len == 0 {
+            return self.run_top_k_rows(rows, row_len, k, len, output);
         }
-        let task = crate::batch::rows_per_task(rows.len() / row_len, TASK / row_len);
+        let task = rows_per_task(rows.len() / row_len, row_len);
         rows.par_chunks(row_len * task)
             .zip(output.par_chunks_mut(len * task))
             .for_each(|(rows, text)| self.run_top_k_rows(rows, row_len, k, len, text));

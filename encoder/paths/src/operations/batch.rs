@@ -1,6 +1,7 @@
 //! Batches: each row of a matrix on its own, on the calling thread or on several.
 
 use pathproof::{CodePath, Input, Operation, Outcome};
+use q64::PARALLEL_FROM;
 
 use super::{SHORT, failure};
 use crate::reference;
@@ -34,6 +35,7 @@ pub(super) fn encode() -> Operation {
         })
         .via("parallel")
         .on_threads()
+        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, encode| {
@@ -76,6 +78,7 @@ pub(super) fn decode() -> Operation {
         })
         .via("parallel")
         .on_threads()
+        .switches_at(&[2 * PARALLEL_FROM, 4 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, decode| {
@@ -114,6 +117,7 @@ pub(super) fn top_k() -> Operation {
         })
         .via("parallel")
         .on_threads()
+        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, top_k| {

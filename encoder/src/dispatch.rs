@@ -6,6 +6,8 @@ use crate::isa::Isa;
 use crate::q64::{
     DECODE_PATHS, DecodeKernel, ENCODE_PATHS, ENCODE_STREAMING, EncodeKernel, STREAMS_FROM,
 };
+#[cfg(feature = "simhash")]
+use crate::simhash;
 
 /// The kernels of one operation, one row per [`Isa`] in the order of [`Isa::ALL`], slowest first,
 /// on every target.
@@ -149,17 +151,27 @@ pub enum Operation {
     Q64Encode,
     /// Q64 text to bytes: [`Encoder::decode_into`], [`Encoder::decode`].
     Q64Decode,
+    /// Vectors to bits for the sides of planes: [`Encoder::simhash_into`], [`Encoder::simhash_rows_into`].
+    #[cfg(feature = "simhash")]
+    Simhash,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: &'static [Self] = &[Self::Q64Encode, Self::Q64Decode];
+    pub const ALL: &'static [Self] = &[
+        Self::Q64Encode,
+        Self::Q64Decode,
+        #[cfg(feature = "simhash")]
+        Self::Simhash,
+    ];
 
-    /// The name: `q64_encode`, `q64_decode`.
+    /// The name: `q64_encode`, `q64_decode`, `simhash_q64`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q64Encode => "q64_encode",
             Self::Q64Decode => "q64_decode",
+            #[cfg(feature = "simhash")]
+            Self::Simhash => "simhash_q64",
         }
     }
 
@@ -185,6 +197,11 @@ impl Operation {
             }
             Self::Q64Decode => {
                 const ISAS: &([Isa; FASTER + 1], usize) = &DECODE_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
+            #[cfg(feature = "simhash")]
+            Self::Simhash => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &simhash::PATHS.isas();
                 ISAS.0.split_at(ISAS.1).0
             }
         }
@@ -216,6 +233,8 @@ impl Operation {
                 }
             }
             Self::Q64Decode => &[],
+            #[cfg(feature = "simhash")]
+            Self::Simhash => &[],
         }
     }
 }
@@ -246,6 +265,8 @@ pub struct Encoder {
     pub(crate) q64_encode_streaming: Chosen<EncodeKernel>,
     pub(crate) streams_from: usize,
     pub(crate) q64_decode: Chosen<DecodeKernel>,
+    #[cfg(feature = "simhash")]
+    pub(crate) simhash: Chosen<simhash::Kernel>,
 }
 
 impl Encoder {
@@ -298,6 +319,8 @@ impl Encoder {
         match operation {
             Operation::Q64Encode => self.q64_encode.isa,
             Operation::Q64Decode => self.q64_decode.isa,
+            #[cfg(feature = "simhash")]
+            Operation::Simhash => self.simhash.isa,
         }
     }
 
@@ -339,6 +362,8 @@ impl Encoder {
             q64_encode_streaming: q64_encode.alternative(&ENCODE_STREAMING),
             streams_from: STREAMS_FROM,
             q64_decode: DECODE_PATHS.pick(isa),
+            #[cfg(feature = "simhash")]
+            simhash: simhash::PATHS.pick(isa),
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::q64::{
     DECODE_PATHS, DecodeKernel, ENCODE_PATHS, ENCODE_STREAMING, EncodeKernel, STREAMS_FROM,
 };
 #[cfg(feature = "simhash")]
-use crate::simhash;
+use crate::simhash::{SIMHASH_PATHS, SimhashKernel};
+use crate::top_k::{TOP_K_PATHS, TopKKernel};
 
 /// The kernels of one operation, one row per [`Isa`] in the order of [`Isa::ALL`], slowest first,
 /// on every target.
@@ -151,7 +152,9 @@ pub enum Operation {
     Q64Encode,
     /// Q64 text to bytes: [`Encoder::decode_into`], [`Encoder::decode`].
     Q64Decode,
-    /// Vectors to bits for the sides of planes: [`Encoder::simhash_into`], [`Encoder::simhash_rows_into`].
+    /// The largest bytes' indices as Q64 text: [`Encoder::top_k_into`], [`Encoder::top_k`].
+    TopK,
+    /// Sides of planes as Q64 text: [`Encoder::simhash_into`], [`Encoder::simhash`].
     #[cfg(feature = "simhash")]
     Simhash,
 }
@@ -161,15 +164,17 @@ impl Operation {
     pub const ALL: &'static [Self] = &[
         Self::Q64Encode,
         Self::Q64Decode,
+        Self::TopK,
         #[cfg(feature = "simhash")]
         Self::Simhash,
     ];
 
-    /// The name: `q64_encode`, `q64_decode`, `simhash_q64`.
+    /// The name: `q64_encode`, `q64_decode`, `top_k_q64`, `simhash_q64`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q64Encode => "q64_encode",
             Self::Q64Decode => "q64_decode",
+            Self::TopK => "top_k_q64",
             #[cfg(feature = "simhash")]
             Self::Simhash => "simhash_q64",
         }
@@ -199,9 +204,13 @@ impl Operation {
                 const ISAS: &([Isa; FASTER + 1], usize) = &DECODE_PATHS.isas();
                 ISAS.0.split_at(ISAS.1).0
             }
+            Self::TopK => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &TOP_K_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
             #[cfg(feature = "simhash")]
             Self::Simhash => {
-                const ISAS: &([Isa; FASTER + 1], usize) = &simhash::PATHS.isas();
+                const ISAS: &([Isa; FASTER + 1], usize) = &SIMHASH_PATHS.isas();
                 ISAS.0.split_at(ISAS.1).0
             }
         }
@@ -232,7 +241,7 @@ impl Operation {
                     &{ isas }
                 }
             }
-            Self::Q64Decode => &[],
+            Self::Q64Decode | Self::TopK => &[],
             #[cfg(feature = "simhash")]
             Self::Simhash => &[],
         }
@@ -265,8 +274,9 @@ pub struct Encoder {
     pub(crate) q64_encode_streaming: Chosen<EncodeKernel>,
     pub(crate) streams_from: usize,
     pub(crate) q64_decode: Chosen<DecodeKernel>,
+    pub(crate) top_k: Chosen<TopKKernel>,
     #[cfg(feature = "simhash")]
-    pub(crate) simhash: Chosen<simhash::Kernel>,
+    pub(crate) simhash: Chosen<SimhashKernel>,
 }
 
 impl Encoder {
@@ -319,6 +329,7 @@ impl Encoder {
         match operation {
             Operation::Q64Encode => self.q64_encode.isa,
             Operation::Q64Decode => self.q64_decode.isa,
+            Operation::TopK => self.top_k.isa,
             #[cfg(feature = "simhash")]
             Operation::Simhash => self.simhash.isa,
         }
@@ -362,8 +373,9 @@ impl Encoder {
             q64_encode_streaming: q64_encode.alternative(&ENCODE_STREAMING),
             streams_from: STREAMS_FROM,
             q64_decode: DECODE_PATHS.pick(isa),
+            top_k: TOP_K_PATHS.pick(isa),
             #[cfg(feature = "simhash")]
-            simhash: simhash::PATHS.pick(isa),
+            simhash: SIMHASH_PATHS.pick(isa),
         }
     }
 }

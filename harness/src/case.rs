@@ -4,6 +4,7 @@
 //! q64_decode:s1234.77.random:in=end:out=a13:9f3c        77 plain bytes drawn from seed 1234
 //! top_k:row.minilm_sq8.12.8c11a04e:k=8:in=a0:out=a0:…   row 12 of a set whose bytes have that CRC-32
 //! q64_decode:b64.QVFndw:in=start:out=start:warm=16:…    these very bytes, after 16 other calls
+//! q64_decode:b64.QVFndw:in=a0:out=end:room=-1:…         into a buffer that is one byte too short
 //! ```
 //! The last field is a CRC-16 of all before it, so that any one changed character is recognised.
 
@@ -37,6 +38,8 @@ pub struct Case {
     pub output: Place,
     /// How many other calls go before this one in a fresh process; 0 but for code that keeps state.
     pub warm: u32,
+    /// How many bytes more than the operation's capacity a `fills` path is handed; less than 0: fewer.
+    pub room: i32,
 }
 
 /// Where a case's bytes come from.
@@ -229,6 +232,14 @@ impl Operation {
         parts
     }
 
+    /// How many bytes of input are made from a plain one.
+    pub(crate) fn per_plain(&self, params: &Params) -> f64 {
+        let plain = [0; 1024];
+        let plain = &plain[..plain.len().min(self.most())];
+        let input = self.parts_from(plain, params)[0].len();
+        input.max(1) as f64 / plain.len().max(1) as f64
+    }
+
     /// The parts of a case, or why it cannot be made: another operation's, a changed corpus, parameters that do not fit.
     pub(crate) fn resolve(&self, case: &Case) -> Result<Vec<Vec<u8>>, String> {
         let wanted: Vec<_> = self.params.iter().map(|(name, _)| name.as_ref()).collect();
@@ -313,6 +324,9 @@ impl Case {
         if self.warm > 0 {
             text += &format!(":warm={}", self.warm);
         }
+        if self.room != 0 {
+            text += &format!(":room={}", self.room);
+        }
         Ok(format!("{text}:{:04x}", crc16(&text)))
     }
 
@@ -349,6 +363,7 @@ impl Case {
             input: Place::At(0),
             output: Place::At(0),
             warm: 0,
+            room: 0,
         };
         for field in fields {
             let (name, value) = field
@@ -358,6 +373,7 @@ impl Case {
                 "in" => case.input = parse_place(value)?,
                 "out" => case.output = parse_place(value)?,
                 "warm" => case.warm = number(value).and_then(warmth)?,
+                "room" => case.room = number(value).and_then(roominess)?,
                 _ => {
                     let list = value
                         .split(',')
@@ -383,6 +399,16 @@ fn warmth(warm: u32) -> Result<u32, String> {
     }
     Err(format!(
         "token: warm={warm}, and at most 512 calls go before a case"
+    ))
+}
+
+/// A buffer that is far too long shows no more than one that is a little too long.
+fn roominess(room: i32) -> Result<i32, String> {
+    if room <= 4096 {
+        return Ok(room);
+    }
+    Err(format!(
+        "token: room={room}, and a buffer has at most 4096 bytes more than it needs"
     ))
 }
 
@@ -523,15 +549,19 @@ mod tests {
             place(),
             place(),
             0u32..3,
+            -70i32..70,
         )
-            .prop_map(|(operation, source, params, input, output, warm)| Case {
-                operation,
-                source,
-                params: params.into_iter().map(|(k, v)| (k.into(), v)).collect(),
-                input,
-                output,
-                warm,
-            })
+            .prop_map(
+                |(operation, source, params, input, output, warm, room)| Case {
+                    operation,
+                    source,
+                    params: params.into_iter().map(|(k, v)| (k.into(), v)).collect(),
+                    input,
+                    output,
+                    warm,
+                    room,
+                },
+            )
     }
 
     proptest! {
@@ -570,6 +600,7 @@ mod tests {
             input: Place::End,
             output: Place::At(63),
             warm: 0,
+            room: 0,
         };
         let token = case.token(folder.path()).unwrap();
         assert!(token.contains(":@"), "{token}");

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::arena::{Buffer, Poison};
 use crate::case::{Case, Place, mix};
-use crate::operation::{Answer, Call, CodePath, Input, Operation, Outcome, Params, Peer};
+use crate::operation::{Answer, Call, CodePath, Failure, Input, Operation, Outcome, Params, Peer};
 use crate::page::Page;
 #[cfg(feature = "cli")]
 use crate::step::{enter, leave};
@@ -50,7 +50,11 @@ pub(crate) struct Prepared {
     pub(crate) parts: Vec<Vec<u8>>,
     pub(crate) params: Params,
     pub(crate) want: Outcome<Vec<u8>>,
+    /// What a `fills` path is to answer instead, whose buffer is too short for that.
+    short: Option<Failure>,
     capacity: usize,
+    /// Whether the buffer has another length than the operation's capacity.
+    roomy: bool,
     input: Place,
     output: Place,
 }
@@ -63,7 +67,10 @@ impl Prepared {
             let prepared = Self::from_parts(operation, parts, case, None);
             let due = prepared.want.as_ref().map_or(0, Vec::len);
             let fills = |path: &CodePath| matches!(path.call, Call::Fills(_));
-            if due > prepared.capacity && operation.paths.iter().any(fills) {
+            if due > prepared.capacity
+                && prepared.short.is_none()
+                && operation.paths.iter().any(fills)
+            {
                 return Err(format!(
                     "the reference of {} answers with {due} bytes, and Operation::capacity gives its `fills` paths room for {}",
                     operation.name, prepared.capacity
@@ -104,11 +111,26 @@ impl Prepared {
                 (operation.capacity)(&input),
             )
         };
+        // Which refusal comes first, of two that are due, is nobody's promise.
+        let room = match (&operation.short, &want) {
+            (Some(_), Ok(_)) => case.room as isize,
+            _ => 0,
+        };
+        let exact = capacity;
+        let capacity = exact.saturating_add_signed(room);
+        let short = match (&operation.short, &want) {
+            (Some(kind), Ok(due)) if due.len() > capacity && due.len() <= exact => {
+                Some(Failure::kind(kind.clone()))
+            }
+            _ => None,
+        };
         Self {
             parts,
             params: case.params.clone(),
             want,
+            short,
             capacity,
+            roomy: room != 0,
             input: case.input,
             output: case.output,
         }
@@ -125,7 +147,9 @@ impl Prepared {
             let capacity = (peer.capacity)(&input).max(want.as_ref().map_or(0, Vec::len));
             Self {
                 want,
+                short: None,
                 capacity,
+                roomy: false,
                 params: self.params.clone(),
                 input: self.input,
                 output: self.output,
@@ -217,16 +241,21 @@ impl Bench {
     ) -> Result<Option<Depth>, Verdict> {
         // Never 0, so that a byte which the path leaves as it was is not the byte that is due.
         let stale = (mix(&[prepared.salt(), run as u64]) as u8) | 1;
-        let want = prepared
-            .want
-            .as_ref()
-            .map(Vec::as_slice)
-            .map_err(Clone::clone);
+        let due = prepared.want.as_ref().map_or(&[][..], Vec::as_slice);
+        let want = match (&path.call, &prepared.short) {
+            (Call::Fills(_), Some(short)) => Err(short.clone()),
+            _ => prepared
+                .want
+                .as_ref()
+                .map(Vec::as_slice)
+                .map_err(Clone::clone),
+        };
+        // A byte that is due is never there beforehand.
+        let stale_at = |at: usize| due.get(at).map_or(stale, |due| due ^ stale);
         let (count, output, poison) = (prepared.parts.len(), &mut self.output, &self.poison);
         match &path.call {
             Call::Fills(_) => {
                 output.offer(prepared.capacity, prepared.output, poison, run, |bytes| {
-                    let due = want.as_ref().map_or(&[][..], |due| due);
                     let due = &due[..due.len().min(bytes.len())];
                     let (front, rest) = bytes.split_at_mut(due.len());
                     front
@@ -272,9 +301,9 @@ impl Bench {
             Call::Fills(f) | Call::InPlace(f) => {
                 let buffer = output.bytes_mut();
                 match enter(windowed, || f(&input, buffer)) {
-                    Ok(len) if len > buffer.len() => Err(overlong(want, buffer, len)),
-                    Ok(len) => compare(want, Ok(&buffer[..len])),
-                    Err(failure) => compare(want, Err(failure)),
+                    Ok(len) if len > buffer.len() => Err(overlong(want.clone(), buffer, len)),
+                    Ok(len) => compare(want.clone(), Ok(&buffer[..len])),
+                    Err(failure) => compare(want.clone(), Err(failure)),
                 }
             }
             Call::Returns(f) => {
@@ -319,8 +348,25 @@ impl Bench {
             }
         }
         let compared = called.unwrap_or_else(|panic| Err(Verdict::Panicked(message(&*panic))));
+        if let (Call::Fills(_), true, Ok(_)) = (&path.call, prepared.roomy, &compared) {
+            let left_alone = match &want {
+                Ok(due) => due.len()..prepared.capacity,
+                Err(_) => 0..prepared.capacity,
+            };
+            let bytes = self.output.bytes();
+            if let Some(at) = left_alone.into_iter().find(|&at| bytes[at] != stale_at(at)) {
+                return Err(Verdict::Broke {
+                    law: "what the answer does not need is left as it is".into(),
+                    why: format!(
+                        "byte {at} of {} was written, and the answer has {}",
+                        prepared.capacity,
+                        due.len()
+                    ),
+                });
+            }
+        }
         match compared {
-            Ok(Some(depth)) if path.refuses_in_full && Some(depth) < full(&prepared.want) => {
+            Ok(Some(depth)) if path.refuses_in_full && Some(depth) < full(&want) => {
                 Err(Verdict::Broke {
                     law: "a refusal says all that the reference's says".into(),
                     why: format!("it could be compared in {} alone", depth.name()),
@@ -377,7 +423,7 @@ impl Bench {
 }
 
 /// How far a refusal like the reference's can be compared.
-fn full(want: &Outcome<Vec<u8>>) -> Option<Depth> {
+fn full(want: &Outcome<&[u8]>) -> Option<Depth> {
     let refusal = want.as_ref().err()?;
     compare(Err(refusal.clone()), Err(refusal.clone())).ok()?
 }

@@ -56,6 +56,14 @@ pub(crate) fn call(
     class: Class,
     empty: bool,
 ) -> Result<Verdict, String> {
+    if class.length > operation.most() {
+        return Err(format!(
+            "{} takes at most {} plain bytes, and {} were asked for",
+            operation.name,
+            operation.most(),
+            class.length
+        ));
+    }
     let mut bench = Bench::new(Page::private());
     let mut prepared = Prepared::new(operation, &receipt::case(operation, class))?;
     if let Subject::Peer(peer) = subject {
@@ -101,8 +109,9 @@ pub(crate) fn wanted(job: &Job, catalog: &Catalog, sizes: &[usize]) -> Wanted {
     let mut wanted = Vec::new();
     for (o, operation) in catalog.operations.iter().enumerate() {
         for (s, entry) in operation.subjects.iter().enumerate() {
-            if job.selected[o][s] && entry.unavailable.is_none() {
-                wanted.extend(lengths.iter().map(|length| ((o, s), Class::of(*length))));
+            if job.selected[o][s] && entry.unavailable.is_none() && !entry.on_threads {
+                let lengths = lengths.iter().filter(|length| operation.takes(**length));
+                wanted.extend(lengths.map(|length| ((o, s), Class::of(*length))));
             }
         }
     }

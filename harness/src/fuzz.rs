@@ -72,8 +72,9 @@ fn case(operation: &Operation, data: &[u8]) -> Case {
         operation,
         &mut crate::case::rng(u64::from(crc32(&head[..head.len().min(3)]))),
     );
-    let mut parts = operation.parts_from(body, &params);
-    if byte(3) & 1 == 1 {
+    let plain = &body[..body.len().min(operation.most())];
+    let mut parts = operation.parts_from(plain, &params);
+    if byte(3) & 1 == 1 && operation.from_bytes.is_some() {
         parts[0] = body.to_vec();
     }
     Case {
@@ -83,6 +84,7 @@ fn case(operation: &Operation, data: &[u8]) -> Case {
         input: place(byte(0)),
         output: place(byte(1)),
         warm: 0,
+        room: 0,
     }
 }
 

@@ -215,6 +215,7 @@ impl<'a> Ledger<'a> {
                 Some(Evidence::NotMeasurable(why)) if state == State::Verified => {
                     Some(format!("no receipt: {why}"))
                 }
+                Some(Evidence::Excused(why)) => Some(format!("no receipt: {why}")),
                 _ => None,
             },
             peer: entry.peer,

@@ -265,6 +265,7 @@ pub struct CodePath {
     pub(crate) block: usize,
     pub(crate) refuses_in_full: bool,
     pub(crate) switches_at: Vec<usize>,
+    pub(crate) on_threads: bool,
 }
 
 /// The block of a path that names none: what a cache line, and the widest register in use, hold.
@@ -282,6 +283,7 @@ impl CodePath {
             block: BLOCK,
             refuses_in_full: false,
             switches_at: Vec::new(),
+            on_threads: false,
         }
     }
 
@@ -375,6 +377,14 @@ impl CodePath {
         self.switches_at = lengths.to_vec();
         self
     }
+
+    /// Says that the work is done on other threads than the caller's. Only the caller's can be stepped: such a path is verified and
+    /// timed, and has no receipt, no count and no mutants; so it cannot promise [`executes`](Self::executes) or
+    /// [`only`](Self::only).
+    pub fn on_threads(mut self) -> Self {
+        self.on_threads = true;
+        self
+    }
 }
 
 /// Makes a part of an input from plain bytes.
@@ -435,12 +445,15 @@ pub struct Operation {
     pub(crate) name: Text,
     pub(crate) reference: Box<ReferenceFn>,
     pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
+    pub(crate) usual: Params,
+    pub(crate) longest: Option<usize>,
     pub(crate) from_bytes: Option<Box<PlainFn>>,
     pub(crate) parts: Vec<Box<PlainFn>>,
     pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) rows: Vec<Rows>,
     pub(crate) laws: Vec<(Text, Box<LawFn>)>,
+    pub(crate) short: Option<Text>,
     pub(crate) accepted: Option<&'static str>,
     pub(crate) paths: Vec<CodePath>,
     pub(crate) peers: Vec<Peer>,
@@ -456,12 +469,15 @@ impl Operation {
             name: name.into(),
             reference: Box::new(move |i| reference(i).map(|a| a.bytes().into_owned())),
             params: Vec::new(),
+            usual: Params::new(),
+            longest: None,
             from_bytes: None,
             parts: Vec::new(),
             capacity: Box::new(|_| 0),
             work: Box::new(|i| i.bytes().len()),
             rows: Vec::new(),
             laws: Vec::new(),
+            short: None,
             accepted: None,
             paths: Vec::new(),
             peers: Vec::new(),
@@ -473,6 +489,21 @@ impl Operation {
     pub fn param(mut self, name: impl Into<Text>, swept: &[&[u64]]) -> Self {
         self.params
             .push((name.into(), swept.iter().map(|v| v.to_vec()).collect()));
+        self
+    }
+
+    /// The values of parameters with which receipts, counts and times are taken, and single positions damaged; of a parameter that
+    /// is not named here, the first that the sweeps give it.
+    pub fn usual(mut self, params: &[(&'static str, &[u64])]) -> Self {
+        let named = params.iter().map(|(name, v)| ((*name).into(), v.to_vec()));
+        self.usual.extend(named);
+        self
+    }
+
+    /// No case is made from more plain bytes than these: for operations whose work, or whose reference's, grows much faster than
+    /// the input, or that have a largest input. Without it, sweeps and random cases go to about 70,000, and times to 64 MiB.
+    pub fn longest(mut self, bytes: usize) -> Self {
+        self.longest = Some(bytes);
         self
     }
 
@@ -523,6 +554,14 @@ impl Operation {
         self
     }
 
+    /// A promise of the `fills` paths: a buffer that is too short for the answer is refused with this kind of failure and left as
+    /// it is, and of a longer one nothing is written behind the answer. Without it, buffers have exactly the
+    /// [`capacity`](Self::capacity).
+    pub fn refuses_short(mut self, kind: impl Into<Text>) -> Self {
+        self.short = Some(kind.into());
+        self
+    }
+
     /// Mutants that may live, as the text of a TOML file (`include_str!`): for each its `function`, `offset`, `bytes` and
     /// `change` as `mutate` prints them, a `reason` (`equivalent`, `unreachable`, `speed` or `memory`) and a `note`; and `rustc`, the
     /// compiler whose code it is about. Several operations may share a file.
@@ -555,6 +594,11 @@ impl Operation {
         self
     }
 
+    /// How many plain bytes a case is made from at most.
+    pub(crate) fn most(&self) -> usize {
+        self.longest.unwrap_or(usize::MAX)
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -583,7 +627,7 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
             ));
         }
         for (param, swept) in &operation.params {
-            if !plain(param) || ["in", "out", "warm"].contains(&param.as_ref()) {
+            if !plain(param) || ["in", "out", "warm", "room"].contains(&param.as_ref()) {
                 return Err(format!(
                     "operation {name}: {param:?} cannot be the name of a parameter"
                 ));
@@ -594,7 +638,24 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
                 ));
             }
         }
+        for param in operation.usual.keys() {
+            if operation.params.iter().all(|(name, _)| name != param) {
+                let known: Vec<_> = operation.params.iter().map(|(name, _)| &**name).collect();
+                return Err(format!(
+                    "operation {name}: usual value of {param:?}, and its parameters are [{}]; declare it with Operation::param",
+                    known.join(", ")
+                ));
+            }
+        }
         for set in &operation.rows {
+            if set.row > operation.most() {
+                return Err(format!(
+                    "operation {name}: set {:?} has rows of {} bytes, and the longest is {}",
+                    set.set,
+                    set.row,
+                    operation.most()
+                ));
+            }
             if !plain(&set.set) || set.row == 0 || set.data.len() < set.row {
                 return Err(format!(
                     "operation {name}: set {:?} of {} bytes holds no row of {} bytes, or its name is not plain",
@@ -617,6 +678,12 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
                     path.isa, path.delivery
                 ));
             }
+            if path.on_threads && (!path.executes.is_empty() || path.only.is_some()) {
+                return Err(format!(
+                    "operation {name}: path {}/{} works on other threads, where nobody can check what it promises to execute",
+                    path.isa, path.delivery
+                ));
+            }
             if !paths.insert((path.isa.clone(), path.delivery.clone())) {
                 return Err(format!(
                     "operation {name}: two paths are named {}/{}",
@@ -629,4 +696,42 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(change: impl Fn(Operation) -> Operation) -> Result<(), String> {
+        let path = CodePath::returns("scalar", |i| Ok(i.bytes().to_vec()));
+        let operation = Operation::new("op", |i| Ok(i.bytes().to_vec())).path(path);
+        check(&[change(operation)])
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_said() {
+        let other = || CodePath::returns("other", |i| Ok(i.bytes().to_vec())).on_threads();
+        for (refused, says) in [
+            (
+                of(|op| op.param("k", &[&[1]]).usual(&[("q", &[3])])),
+                "usual value of \"q\", and its parameters are [k]",
+            ),
+            (
+                of(|op| op.rows("set", &[0; 20], 10).longest(9)),
+                "rows of 10 bytes, and the longest is 9",
+            ),
+            (
+                of(|op| op.path(other().executes(&["avx2"]))),
+                "op: path other/returns works on other threads",
+            ),
+            (
+                of(|op| op.path(other().only(&[]))),
+                "works on other threads",
+            ),
+        ] {
+            let why = refused.unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+        assert_eq!(of(|op| op.path(other()).longest(0)), Ok(()));
+    }
 }

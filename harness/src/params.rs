@@ -3,7 +3,7 @@
 use proptest::prelude::Rng as _;
 use proptest::test_runner::TestRng;
 
-use crate::operation::{Operation, Params};
+use crate::operation::{Operation, Params, Text};
 
 /// Every combination of swept values; one empty set where there is no parameter.
 pub(crate) fn swept(operation: &Operation) -> Vec<Params> {
@@ -21,6 +21,15 @@ pub(crate) fn swept(operation: &Operation) -> Vec<Params> {
                 .flat_map(|params| swept.iter().map(move |value| with(params, value)))
                 .collect()
         })
+}
+
+/// The values with which receipts, counts and times are taken: the usual ones, else the first that are swept.
+pub(crate) fn usual(operation: &Operation) -> Params {
+    let value = |(name, swept): &(Text, Vec<Vec<u64>>)| {
+        let usual = operation.usual.get(name).or_else(|| swept.first());
+        (name.clone(), usual.cloned().unwrap_or_default())
+    };
+    operation.params.iter().map(value).collect()
 }
 
 /// Any value between the least and the greatest swept one where all are single numbers, else one of them.

@@ -15,7 +15,7 @@ use crate::operation::{Operation, Params};
 use crate::params;
 use crate::shrink::CaseTree;
 
-/// The sweeps go over every length of plain bytes up to this one.
+/// The sweeps go over every length of plain bytes up to this one, where the operation takes as many.
 pub(crate) const SWEPT: usize = 512;
 /// Mutated inputs per length of the sweep.
 const MUTATED: u64 = 16;
@@ -32,6 +32,8 @@ const POSITIONS: [usize; 70] = {
 };
 /// Plain bytes of the input in which every byte stands at every position: a block.
 const ZEROS: usize = 64;
+/// Buffers of another length than the answer's, per length of the sweep.
+const ROOMS: u64 = 4;
 /// Plain bytes under the pairs of `--exhaustive`: a block of 64, and a tail that is odd.
 const PAIRS_IN: usize = 97;
 /// Offsets at which a pair stands: every one of a block of 64 plain bytes, or of the text of such a block, which may be twice as
@@ -108,10 +110,11 @@ pub(crate) enum Check {
     Positions,
     Pairs,
     Laws,
+    Room,
 }
 
 impl Check {
-    pub(crate) const ALL: [Check; 11] = [
+    pub(crate) const ALL: [Check; 12] = [
         Check::FlushEnd,
         Check::FlushStart,
         Check::Aligned,
@@ -123,6 +126,7 @@ impl Check {
         Check::Positions,
         Check::Pairs,
         Check::Laws,
+        Check::Room,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -138,6 +142,7 @@ impl Check {
             Check::Positions => "positions",
             Check::Pairs => "pairs",
             Check::Laws => "laws",
+            Check::Room => "room",
         }
     }
 
@@ -158,8 +163,13 @@ pub(crate) struct Plan<'a> {
     data: &'a [u8],
     /// Every combination of swept parameters.
     params: Vec<Params>,
+    usual: Params,
+    /// The longest length of the sweeps: 512, or the operation's longest.
+    swept: usize,
     /// 0..=512 and both sides of every declared threshold.
     lengths: Vec<usize>,
+    /// For `Shapes`.
+    shapes: Vec<usize>,
     /// For `Positions`: how many positions lie before each length's, and in all.
     positions: Vec<u64>,
     name: u64,
@@ -168,21 +178,23 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// `data` is the content of the file that `settings` names.
     pub(crate) fn new(operation: &'a Operation, settings: &'a Settings, data: &'a [u8]) -> Self {
-        let params = params::swept(operation);
-        let mut lengths: Vec<usize> = (0..=SWEPT).collect();
+        let (params, usual) = (params::swept(operation), params::usual(operation));
+        let most = operation.most();
+        let swept = swept(operation.longest);
+        let mut lengths: Vec<usize> = (0..=swept).collect();
         // Thresholds speak of the input's length; the sweep of plain bytes, of which the input may need more or fewer.
-        let per_plain =
-            operation.parts_from(&[0; 1024], &params[0])[0].len().max(1) as f64 / 1024.0;
+        let per_plain = operation.per_plain(&usual);
         for &switch in operation.paths.iter().flat_map(|path| &path.switches_at) {
             let plain = (switch as f64 / per_plain) as usize;
             lengths.extend(plain.saturating_sub(1)..=plain + 1);
         }
+        lengths.retain(|length| *length <= most);
         lengths.sort_unstable();
         lengths.dedup();
         let mut positions = vec![0];
         if operation.from_bytes.is_some() {
-            for len in POSITIONS {
-                let input = operation.parts_from(&vec![0; len], &params[0])[0].len() as u64;
+            for len in POSITIONS.into_iter().filter(|len| *len <= most) {
+                let input = operation.parts_from(&vec![0; len], &usual)[0].len() as u64;
                 positions.push(positions.last().unwrap_or(&0) + input);
             }
         }
@@ -192,7 +204,10 @@ impl<'a> Plan<'a> {
             settings,
             data,
             params,
+            usual,
+            swept,
             lengths,
+            shapes: shape_lengths().filter(|len| *len <= most).collect(),
             positions,
             name,
         }
@@ -203,7 +218,7 @@ impl<'a> Plan<'a> {
         let op = self.operation;
         let refuses = u64::from(op.from_bytes.is_some());
         let combos = self.params.len() as u64;
-        let swept = SWEPT as u64 + 1;
+        let swept = self.swept as u64 + 1;
         let count = |check| match check {
             Check::FlushEnd | Check::FlushStart => self.lengths.len() as u64 * combos,
             Check::Aligned => swept * 64,
@@ -216,18 +231,26 @@ impl<'a> Plan<'a> {
                 .settings
                 .data
                 .as_ref()
+                .filter(|(_, row)| *row <= op.most())
                 .map_or(0, |(_, row)| (self.data.len() / row) as u64),
             // And every single byte.
-            Check::Shapes => shape_lengths().count() as u64 * Shape::ALL.len() as u64 + 256,
+            Check::Shapes => {
+                let bytes = if op.most() > 0 { 256 } else { 0 };
+                self.shapes.len() as u64 * Shape::ALL.len() as u64 + bytes
+            }
             Check::Random => self.settings.cases,
             Check::Mutated => refuses * swept * MUTATED,
             Check::Positions => {
-                self.positions.last().unwrap_or(&0) * 3 + refuses * 256 * self.zeros()
+                let zeros = self.operation.parts_from(self.zeros(), &self.usual)[0].len();
+                self.positions.last().unwrap_or(&0) * 3 + refuses * 256 * zeros as u64
             }
             Check::Pairs if !self.settings.exhaustive => 0,
-            Check::Pairs if refuses == 0 => (PAIR_OFFSETS[0] / 2) << 16,
+            Check::Pairs if refuses == 0 => {
+                (PAIR_OFFSETS[0] / 2).min(self.pairs_in() as u64 / 2) << 16
+            }
             Check::Pairs => PAIR_OFFSETS[1] << 16,
             Check::Laws => op.laws.len() as u64 * swept,
+            Check::Room => u64::from(op.short.is_some()) * swept * ROOMS,
         };
         Check::ALL
             .into_iter()
@@ -283,14 +306,12 @@ impl<'a> Plan<'a> {
             }
             Check::Shapes => {
                 let shapes = Shape::ALL.len() as u64;
-                if let Some(byte) = index.checked_sub(shape_lengths().count() as u64 * shapes) {
+                if let Some(byte) = index.checked_sub(self.shapes.len() as u64 * shapes) {
                     let params = combo(index);
                     let parts = self.operation.parts_from(&[byte as u8], &params);
                     return self.place_anywhere(Source::Verbatim(parts), params, &mut draw);
                 }
-                let len = shape_lengths()
-                    .nth((index / shapes) as usize)
-                    .unwrap_or_default();
+                let len = self.shapes[(index / shapes) as usize];
                 let shape = Shape::ALL[(index % shapes) as usize];
                 self.place_anywhere(
                     Source::Seeded {
@@ -320,8 +341,8 @@ impl<'a> Plan<'a> {
             }
             Check::Positions if index >= 3 * self.positions.last().unwrap_or(&0) => {
                 let index = index - 3 * self.positions.last().unwrap_or(&0);
-                let params = self.params[0].clone();
-                let mut parts = self.operation.parts_from(&[0; ZEROS], &params);
+                let params = self.usual.clone();
+                let mut parts = self.operation.parts_from(self.zeros(), &params);
                 if let Some(byte) = parts[0].get_mut((index / 256) as usize) {
                     *byte = index as u8;
                 }
@@ -336,7 +357,7 @@ impl<'a> Plan<'a> {
                     POSITIONS[which],
                     Shape::Random,
                 );
-                let params = self.params[0].clone();
+                let params = self.usual.clone();
                 let mut parts = self.operation.parts_from(&plain, &params);
                 let at = (position - self.positions[which]) as usize;
                 if at < parts[0].len() {
@@ -346,8 +367,8 @@ impl<'a> Plan<'a> {
             }
             Check::Pairs => {
                 let (offset, pair) = ((index >> 16) as usize, (index as u16).to_le_bytes());
-                let params = self.params[0].clone();
-                let mut plain = generate(self.settings.seed, PAIRS_IN, Shape::Random);
+                let params = self.usual.clone();
+                let mut plain = generate(self.settings.seed, self.pairs_in(), Shape::Random);
                 let parts = if self.operation.from_bytes.is_some() {
                     let mut parts = self.operation.parts_from(&plain, &params);
                     if let Some(bytes) = parts[0].get_mut(offset..offset + 2) {
@@ -361,7 +382,7 @@ impl<'a> Plan<'a> {
                 self.place(Source::Verbatim(parts), params, Place::End, Place::End)
             }
             Check::Laws => {
-                let len = (index % (SWEPT as u64 + 1)) as usize;
+                let len = (index % (self.swept as u64 + 1)) as usize;
                 self.place(
                     random(len),
                     combo(u64::from(draw.next_u32())),
@@ -369,17 +390,34 @@ impl<'a> Plan<'a> {
                     Place::At(0),
                 )
             }
+            Check::Room => {
+                let drawn = draw.next_u32() as i32;
+                let room = match index % ROOMS {
+                    0 => -1,
+                    1 => 1,
+                    // Anything from nothing at all to a byte too few, as far as answers are of the length of the plain bytes.
+                    2 => -1 - (drawn & 1023),
+                    _ => 1 + (drawn & 63),
+                };
+                let params = combo(u64::from(draw.next_u32()));
+                let case = self.place_anywhere(random((index / ROOMS) as usize), params, &mut draw);
+                Case { room, ..case }
+            }
         }
     }
 
-    /// The bytes of an input made from zeros: whatever stands in it is seen, for no neighbour hides it.
-    fn zeros(&self) -> u64 {
-        self.operation.parts_from(&[0; ZEROS], &self.params[0])[0].len() as u64
+    /// Zeros to make an input from: whatever is put into it is seen, for no neighbour hides it.
+    fn zeros(&self) -> &'static [u8] {
+        &[0; ZEROS][..ZEROS.min(self.operation.most())]
+    }
+
+    fn pairs_in(&self) -> usize {
+        PAIRS_IN.min(self.operation.most())
     }
 
     /// Which law a case of `Laws` is for.
-    pub(crate) fn law(index: u64) -> usize {
-        (index / (SWEPT as u64 + 1)) as usize
+    pub(crate) fn law(longest: Option<usize>, index: u64) -> usize {
+        (index / (swept(longest) as u64 + 1)) as usize
     }
 
     fn row(&self, mut index: u64) -> Source {
@@ -407,6 +445,7 @@ impl<'a> Plan<'a> {
             input,
             output,
             warm: 0,
+            room: 0,
         }
     }
 
@@ -415,6 +454,11 @@ impl<'a> Plan<'a> {
         let (input, output) = (any_place(draw), any_place(draw));
         self.place(source, params, input, output)
     }
+}
+
+/// The longest length of the sweeps.
+fn swept(longest: Option<usize>) -> usize {
+    longest.map_or(SWEPT, |longest| longest.min(SWEPT))
 }
 
 fn any_place(draw: &mut TestRng) -> Place {
@@ -501,6 +545,7 @@ impl Strategy for RandomCases<'_> {
             5..=8 => 4200,
             _ => 70_000,
         };
+        let limit = limit.min((plan.operation.most() as u64).saturating_add(1));
         let (len, seed) = ((draw.next_u64() % limit) as usize, draw.next_u64() >> 16);
         let params = params::random(plan.operation, draw);
         let shape = if draw.next_u32().is_multiple_of(4) {
@@ -596,6 +641,43 @@ mod tests {
         assert_eq!(flush.len(), (513 + 3) * 4 * 2);
         assert_eq!(aligned.len(), 513 * 64);
         assert!(flush.iter().any(|(len, ..)| *len == 3001));
+    }
+
+    #[test]
+    fn nothing_is_longer_than_the_longest_and_every_check_is_left() {
+        for text in [false, true] {
+            for longest in [0, 1, 70] {
+                let settings = Settings {
+                    data: Some(("own".into(), 7)),
+                    ..settings()
+                };
+                let op = operation(text)
+                    .longest(longest)
+                    .law("kept", |_, _| Ok(()))
+                    .refuses_short("short");
+                let plan = Plan::new(&op, &settings, &[1; 21]);
+                let per_plain = if text { 2 } else { 1 };
+                for (check, count) in plan.checks() {
+                    let mut most = 0;
+                    for index in (0..count)
+                        .step_by(1 + count as usize / 3000)
+                        .chain([count - 1])
+                    {
+                        let parts = op.resolve(&plan.case(check, index)).unwrap();
+                        most = most.max(parts[0].len());
+                    }
+                    // Damage may repeat an end.
+                    let limit = if check == Check::Mutated { 2 } else { 1 } * per_plain * longest;
+                    assert!(most <= limit.max(1), "{check:?} {most} of {longest}");
+                    if check == Check::Laws {
+                        assert_eq!(Plan::law(op.longest, count - 1), 0);
+                    }
+                }
+                let has = |check| plan.checks().iter().any(|(of, _)| *of == check);
+                assert_eq!(has(Check::Data), longest >= 7);
+                assert!(has(Check::Random) && has(Check::Aligned) && has(Check::Shapes));
+            }
+        }
     }
 
     #[test]

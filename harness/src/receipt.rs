@@ -24,6 +24,11 @@ use crate::worker::{Host, Stop};
 
 /// The length at which a path is judged by its main loop: a page, and a byte.
 pub(crate) const LONG: usize = 4097;
+/// `LONG`, or the longest input of an operation that takes none so long.
+pub(crate) fn long(longest: Option<usize>) -> usize {
+    longest.unwrap_or(LONG).min(LONG)
+}
+
 /// Inputs longer than this are there for a threshold, and what runs behind it shows soon.
 pub(crate) const VERY_LONG: usize = 64 << 10;
 /// How many instructions of a call on such an input are stepped.
@@ -74,9 +79,9 @@ pub(crate) struct Stepped {
 
 /// The classes of a path: around the block of its main loop and every threshold, and at a length that is mostly main loop.
 pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
-    let params = first_params(operation);
+    let params = params::usual(operation);
     // Blocks and thresholds are of the input; classes of the plain bytes, of which the input may need more or fewer.
-    let per_plain = operation.parts_from(&[0; 1024], &params)[0].len().max(1) as f64 / 1024.0;
+    let per_plain = operation.per_plain(&params);
     let block = (path.block as f64 / per_plain).ceil() as usize;
     let mut lengths = vec![
         0,
@@ -85,31 +90,28 @@ pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
         block,
         block + 1,
         2 * block + 1,
-        LONG,
+        long(operation.longest),
     ];
     for &switch in &path.switches_at {
         let plain = (switch as f64 / per_plain).ceil() as usize;
         lengths.extend([plain.saturating_sub(1), plain]);
     }
+    lengths.retain(|length| *length <= operation.most());
     lengths.sort_unstable();
     lengths.dedup();
     let mut classes: Vec<Class> = lengths.into_iter().map(Class::of).collect();
     if operation.from_bytes.is_some() {
         classes.push(Class {
-            length: LONG,
+            length: long(operation.longest),
             damaged: true,
         });
     }
     classes
 }
 
-fn first_params(operation: &Operation) -> crate::operation::Params {
-    params::swept(operation).swap_remove(0)
-}
-
 /// The case of a class: always the same bytes, at addresses that are multiples of 64.
 pub(crate) fn case(operation: &Operation, class: Class) -> Case {
-    let (params, length) = (first_params(operation), class.length);
+    let (params, length) = (params::usual(operation), class.length);
     let seeded = Source::Seeded {
         seed: SEED,
         len: length,
@@ -133,6 +135,7 @@ pub(crate) fn case(operation: &Operation, class: Class) -> Case {
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
     }
 }
 
@@ -388,9 +391,14 @@ pub(crate) enum Evidence {
     Taken(String),
     /// Nothing can be stepped here.
     NotMeasurable(String),
+    /// It is declared to be a path that cannot be stepped.
+    Excused(&'static str),
     /// It could have been stepped, and was not.
     Owed(String),
 }
+
+/// Why a path has no receipt, no count and no mutants that is declared to be [`on_threads`](CodePath::on_threads).
+pub(crate) const ON_THREADS: &str = "it works on other threads";
 
 /// A path's evidence, its receipts, and what they show that it promised not to do.
 pub(crate) struct Taken {
@@ -399,6 +407,18 @@ pub(crate) struct Taken {
     pub(crate) evidence: Evidence,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) findings: Vec<Finding>,
+}
+
+impl Taken {
+    fn nothing((operation, subject): (usize, usize), evidence: Evidence) -> Self {
+        Self {
+            operation,
+            subject,
+            evidence,
+            receipts: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
 }
 
 /// Takes the receipts of the selected paths that can run here and that `skip` does not name.
@@ -412,28 +432,24 @@ pub(crate) fn take(
     told: &mut dyn FnMut(),
 ) -> Result<Vec<Taken>, String> {
     let mut host = Host::new(&job.launch, &job.settings)?;
-    let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
     let mut selected = Vec::new();
+    let mut excused = Vec::new();
     for (o, operation) in catalog.operations.iter().enumerate() {
         let subjects = operation.subjects.iter().enumerate();
-        selected.extend(
-            subjects
-                .filter(|(s, entry)| job.selected[o][*s] && runs(entry) && !skip(o, *s))
-                .map(|(s, _)| (o, s)),
-        );
+        for (s, entry) in subjects.filter(|(s, _)| job.selected[o][*s] && !skip(o, *s)) {
+            if entry.is_stepped() {
+                selected.push((o, s));
+            } else if entry.on_threads && entry.unavailable.is_none() && !entry.peer {
+                excused.push(Taken::nothing((o, s), Evidence::Excused(ON_THREADS)));
+            }
+        }
     }
     if selected.is_empty() {
-        return Ok(Vec::new());
+        return Ok(excused);
     }
     if let Err(why) = available(&mut host) {
-        let none = |(operation, subject)| Taken {
-            operation,
-            subject,
-            evidence: Evidence::NotMeasurable(why.clone()),
-            receipts: Vec::new(),
-            findings: Vec::new(),
-        };
-        return Ok(selected.into_iter().map(none).collect());
+        let none = |key| Taken::nothing(key, Evidence::NotMeasurable(why.clone()));
+        return Ok(selected.into_iter().map(none).chain(excused).collect());
     }
     let entry = |(o, s): (usize, usize)| &catalog.operations[o].subjects[s];
     let own = selected
@@ -443,8 +459,8 @@ pub(crate) fn take(
     let beside = selected.iter().flat_map(|(o, _)| {
         let siblings = catalog.operations[*o].subjects.iter().enumerate();
         siblings
-            .filter(|(s, entry)| runs(entry) && !skip(*o, *s))
-            .map(move |(s, _)| ((*o, s), Class::of(LONG)))
+            .filter(|(s, entry)| entry.is_stepped() && !skip(*o, *s))
+            .map(move |(s, _)| ((*o, s), Class::of(catalog.operations[*o].long())))
     });
     let mut wanted: Vec<_> = own.chain(beside).collect();
     wanted.sort_unstable();
@@ -455,7 +471,7 @@ pub(crate) fn take(
         if let std::collections::btree_map::Entry::Vacant(entry) = references.entry(*operation) {
             let request = Request::Profile {
                 operation: *operation,
-                class: Class::of(LONG),
+                class: Class::of(catalog.operations[*operation].long()),
             };
             entry.insert(match host.ask(&request, &mut |_, _, _| {}) {
                 Ok(Reply::Profile(profile)) => profile,
@@ -484,6 +500,7 @@ pub(crate) fn take(
             };
             judge.judge()
         })
+        .chain(excused.into_iter().map(Ok))
         .collect()
 }
 
@@ -665,13 +682,14 @@ impl Judge<'_> {
                 );
             }
         }
-        if class == Class::of(LONG)
+        let long = self.of.long();
+        if class == Class::of(long)
             && let Some((whose, shared, line)) = self.stranger(executed)
         {
             add(
                 "another path's code",
                 format!(
-                    "{shared} of the {} instructions that it executes on {LONG} bytes are the code of {whose}, most of them at {line}",
+                    "{shared} of the {} instructions that it executes on {long} bytes are the code of {whose}, most of them at {line}",
                     executed.own
                 ),
             );
@@ -722,7 +740,7 @@ impl Judge<'_> {
                 let answers = self.answers.get(&(self.operation, other))?;
                 let (_, answer) = answers
                     .iter()
-                    .find(|(class, _)| *class == Class::of(LONG))?;
+                    .find(|(class, _)| *class == Class::of(self.of.long()))?;
                 let its = answer.as_ref().ok()?.executed.as_ref()?;
                 let lacks = |feature: &String| {
                     !entry.executes.contains(feature)
@@ -928,6 +946,21 @@ mod tests {
         assert_eq!((good.len(), bad.len(), differing), (2 * LONG, 2 * LONG, 1));
         let again = operation.resolve(&case(&operation, damaged[0])).unwrap();
         assert_eq!(again[0], bad);
+    }
+
+    #[test]
+    fn receipts_are_taken_with_the_usual_values() {
+        let operation = Operation::new("of_bytes", |i| Ok(i.bytes().to_vec()))
+            .param("k", &[&[1], &[9]])
+            .param("levels", &[&[], &[2, 4]])
+            .usual(&[("k", &[4])])
+            .longest(40);
+        let params = case(&operation, Class::of(40)).params;
+        assert_eq!((&params["k"], &params["levels"]), (&vec![4], &vec![]));
+        assert_eq!(
+            lengths(&classes(&operation, &path())),
+            [0, 1, 31, 32, 33, 40]
+        );
     }
 
     #[test]

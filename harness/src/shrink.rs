@@ -247,6 +247,7 @@ mod tests {
             input: Place::At(37),
             output: Place::At(5),
             warm: 0,
+            room: 0,
         }
     }
 

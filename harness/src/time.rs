@@ -110,10 +110,11 @@ pub(crate) fn time(
     let case = Case {
         operation: operation.name.to_string(),
         source,
-        params: params::swept(operation).remove(0),
+        params: params::usual(operation),
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
     };
     page.preparing(0);
     let own = Rc::new(Prepared::new(operation, &case)?);

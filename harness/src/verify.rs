@@ -454,7 +454,10 @@ impl Detective<'_> {
             index,
             ref verdict,
         } = *self.raw;
-        let law = (check == Check::Laws).then(|| Plan::law(index));
+        let law = (check == Check::Laws).then(|| {
+            let of = &self.catalog.operations[operation];
+            Plan::law(of.longest, index)
+        });
         let request = Request::Try {
             operation,
             subject,

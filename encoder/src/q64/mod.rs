@@ -12,12 +12,12 @@ use crate::dispatch::{Encoder, Paths, Row, on_aarch64, on_x86_64};
 use crate::error::{BufferTooSmall, DecodeError, Q64Error};
 use crate::isa::Isa;
 
-mod scalar;
+pub(crate) mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512gfni;
 #[cfg(target_arch = "x86_64")]
@@ -72,7 +72,7 @@ const HIGH: [u8; 2] = {
 
 /// What a byte of data becomes: two characters, the high nibble's first. Kernels see text as pairs,
 /// as many as there are bytes of data.
-type Pair<T = u8> = [T; 2];
+pub(crate) type Pair<T = u8> = [T; 2];
 
 /// A byte that kernels write. It need not be initialised yet, so that a new `String` is not zeroed
 /// first.
@@ -240,12 +240,20 @@ fn decode_blocks<const N: usize>(
 #[cold]
 #[inline(never)]
 fn first_offender(text: &[Pair], from: usize) -> DecodeError {
-    for (position, byte) in text.as_flattened().iter().enumerate().skip(2 * from) {
-        if usize::from(MEANING[usize::from(*byte)] >> 4) != position % 4 {
-            return DecodeError::at(position);
-        }
+    match offender(text, from) {
+        Some(error) => error,
+        None => unreachable!(
+            "a kernel refused characters from {from} on, all of which the format allows"
+        ),
     }
-    unreachable!("a kernel refused characters from {from} on, all of which the format allows")
+}
+
+/// The same, if there is one.
+pub(crate) fn offender(text: &[Pair], from: usize) -> Option<DecodeError> {
+    let mut characters = text.as_flattened().iter().enumerate().skip(2 * from);
+    characters
+        .find(|(position, byte)| usize::from(MEANING[usize::from(**byte)] >> 4) != position % 4)
+        .map(|(position, _)| DecodeError::at(position))
 }
 
 // ----------------------------------------------------------------------------------------- the API

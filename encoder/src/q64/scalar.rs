@@ -60,21 +60,26 @@ static DATA: [[u32; 256]; 4] = {
 
 const REFUSED: u32 = 1 << 31;
 
-pub(super) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
+pub(crate) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     encode_blocks(data, text, encode_block, encode_short);
 }
 
-pub(super) fn decode(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {
+pub(crate) fn decode(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {
     decode_blocks(text, data, decode_block, decode_short)
 }
 
 #[inline]
 fn encode_block(data: &[u8; 4], text: &mut [[Out; 4]; 2]) {
+    text.as_flattened_mut()
+        .write_copy_of_slice(&encode_four(*data));
+}
+
+/// The text of four bytes from an even index on.
+#[inline]
+pub(crate) fn encode_four(data: [u8; 4]) -> [u8; 8] {
     let half =
         |i: usize| u64::from(TEXT[0][usize::from(data[i])] | TEXT[1][usize::from(data[i + 1])]);
-    let characters = half(0) | half(2) << 32;
-    text.as_flattened_mut()
-        .write_copy_of_slice(&characters.to_le_bytes());
+    (half(0) | half(2) << 32).to_le_bytes()
 }
 
 fn encode_short(data: &[u8], text: &mut [Pair<Out>]) {
@@ -89,6 +94,21 @@ fn decode_block(text: &[Pair; 2], data: &mut [Out; 2]) -> bool {
     let bytes = lookup(0, text[0]) | lookup(1, text[1]);
     data.write_copy_of_slice(&(bytes as u16).to_le_bytes());
     bytes & REFUSED == 0
+}
+
+/// The data of eight characters at a multiple of 4; whether all of them were good.
+#[inline]
+pub(crate) fn decode_eight(text: &[u8; 8], data: &mut [Out; 4]) -> bool {
+    let (quads, halves) = (text.as_chunks().0, data.as_chunks_mut().0);
+    let good = |(quad, half): (&[u8; 4], _)| {
+        let [a, b, c, d] = *quad;
+        decode_block(&[[a, b], [c, d]], half)
+    };
+    quads
+        .iter()
+        .zip(halves)
+        .map(good)
+        .fold(true, |all, good| all & good)
 }
 
 fn decode_short(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {

@@ -52,10 +52,10 @@ const MOST_PLANES: usize = 1 << 16;
 ///
 /// # Safety
 /// The ISA of the kernel's row is available.
-pub(crate) type Kernel = unsafe fn(panel: &[Weights], rows: &[u8], signs: &mut [u64]);
+pub(crate) type SimhashKernel = unsafe fn(panel: &[Weights], rows: &[u8], signs: &mut [u64]);
 
 /// The kernels of `simhash_q64`.
-pub(crate) const PATHS: Paths<Kernel> = Paths::new(
+pub(crate) const SIMHASH_PATHS: Paths<SimhashKernel> = Paths::new(
     scalar::simhash,
     [
         // Plain Rust is vectors of 16 bytes already where those are had without asking: intrinsics gave 1.0 of its speed for one row,

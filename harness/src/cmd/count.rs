@@ -9,7 +9,7 @@ use super::session::{Session, any, complain, default_out, matches_nothing, progr
 use super::{Common, Limits};
 use crate::count::{self, Counted};
 use crate::ledger::exit;
-use crate::receipt;
+use crate::receipt::{self, ON_THREADS};
 use crate::verify::Job;
 use crate::worker::protocol::{Catalog, SubjectEntry};
 use crate::worker::{Host, Launch};
@@ -164,6 +164,9 @@ fn row(operation: &str, entry: &SubjectEntry, counted: Option<&Counted>) -> Path
         (None, _) if findings > 0 => (State::Failed, Some(format!("{findings} finding(s)"))),
         (None, Some(Ok(_))) => (State::Verified, None),
         (None, Some(Err(why))) => (State::NotExecuted, Some(format!("no count: {why}"))),
+        (None, None) if entry.on_threads => {
+            (State::Unavailable, Some(format!("no count: {ON_THREADS}")))
+        }
         (None, None) => (State::NotExecuted, Some("it was not counted".into())),
     };
     PathRow {
@@ -204,6 +207,13 @@ fn hold(
     catalog: &Catalog,
     session: &mut Session<'_>,
 ) -> Result<(u8, String), String> {
+    let on_threads = |name: &str| {
+        let mut all = catalog.operations.iter().flat_map(|of| {
+            let subjects = of.subjects.iter().enumerate();
+            subjects.map(|(s, entry)| (of.path_name(s), entry.on_threads))
+        });
+        all.any(|(other, on_threads)| on_threads && other == name)
+    };
     let missing = |name: &str| {
         let known = catalog.operations.iter().enumerate().find_map(|(o, of)| {
             let mut subjects = 0..of.subjects.len();
@@ -214,6 +224,7 @@ fn hold(
             None => Some("this program has no such path".to_string()),
             Some((false, _)) => None,
             Some((true, Some(why))) => Some(why.clone()),
+            Some((true, None)) if on_threads(name) => Some(ON_THREADS.into()),
             Some((true, None)) => Some("it could run here, and was not counted".into()),
         }
     };

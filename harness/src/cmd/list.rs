@@ -56,6 +56,7 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         let here = match &subject.unavailable {
             Some(why) => format!("unavailable: {why}"),
             None if subject.peer => "available, a peer".into(),
+            None if subject.on_threads => "available, on other threads".into(),
             None => "available".into(),
         };
         let mut executes = subject.executes.join(", ");
@@ -72,10 +73,13 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         .zip(selected)
         .filter(|(_, selected)| selected.contains(&true))
     {
-        let params = operation
-            .params
-            .iter()
-            .map(|(name, swept)| format!("{name} over {swept:?}"));
+        let params = operation.params.iter().map(|(name, swept)| {
+            let usual = &operation.usual[name.as_str()];
+            format!("{name} over {}, usually {}", listed(swept), list_of(usual))
+        });
+        let longest = operation
+            .longest
+            .map(|bytes| format!("at most {bytes} plain bytes"));
         let sets = operation
             .sets
             .iter()
@@ -85,7 +89,7 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
             .iter()
             .map(|law| format!("the law \"{law}\""));
         let cases: u64 = operation.checks.iter().map(|(_, count)| count).sum();
-        let also: Vec<_> = params.chain(sets).chain(laws).collect();
+        let also: Vec<_> = params.chain(longest).chain(sets).chain(laws).collect();
         let also = if also.is_empty() {
             String::new()
         } else {
@@ -97,6 +101,19 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// A parameter's value: a number, or a list of none or several.
+fn list_of(value: &[u64]) -> String {
+    match value {
+        [number] => number.to_string(),
+        list => format!("{list:?}"),
+    }
+}
+
+fn listed(swept: &[Vec<u64>]) -> String {
+    let values: Vec<_> = swept.iter().map(|value| list_of(value)).collect();
+    values.join(", ")
 }
 
 fn json(catalog: &Catalog, selected: &[Vec<bool>]) -> Result<String, String> {

@@ -11,6 +11,7 @@ use crate::ledger::exit;
 use crate::mutate::accepted::{Accepted, Entry, this_build};
 use crate::mutate::{Mutant, Mutated, Mutation, Score, Trial, mutate_all};
 use crate::plan::{Check, Settings};
+use crate::receipt::ON_THREADS;
 use crate::verify::Job;
 use crate::worker::protocol::{Catalog, SubjectEntry};
 use crate::worker::{Host, Launch};
@@ -81,24 +82,28 @@ fn go(
     accepted: &mut Lists,
     session: &mut Session<'_>,
 ) -> Result<(u8, String), String> {
-    let runs = |entry: &SubjectEntry| entry.unavailable.is_none() && !entry.peer;
     let mut paths = 0;
     for (o, operation) in catalog.operations.iter().enumerate() {
         let subjects = operation.subjects.iter().zip(&job.selected[o]);
         for (entry, _) in subjects.filter(|(_, selected)| **selected) {
-            paths += u64::from(runs(entry));
-            if let Some(why) = &entry.unavailable {
+            paths += u64::from(entry.is_stepped());
+            let threads =
+                || (entry.on_threads && !entry.peer).then(|| format!("not mutated: {ON_THREADS}"));
+            if let Some(why) = entry.unavailable.clone().or_else(threads) {
                 session.put(Record::Path(row(
                     &operation.name,
                     entry,
                     State::Unavailable,
-                    Some(why.clone()),
+                    Some(why),
                 )))?;
             }
         }
     }
     if paths == 0 {
-        return Ok((exit::NOTHING, "none of these paths can run here".into()));
+        return Ok((
+            exit::NOTHING,
+            "none of these paths can run here and be mutated".into(),
+        ));
     }
     common.note(format_args!("seed {}", job.settings.seed));
     let bar = bar(common, paths);

@@ -57,6 +57,9 @@ fn go(
                     (None, Some(Evidence::Taken(summary))) => {
                         (State::Verified, None, Some(summary.clone()))
                     }
+                    (None, Some(Evidence::Excused(why))) => {
+                        (State::Unavailable, Some(format!("no receipt: {why}")), None)
+                    }
                     (None, Some(Evidence::NotMeasurable(why) | Evidence::Owed(why))) => {
                         (State::NotExecuted, Some(format!("no receipt: {why}")), None)
                     }
@@ -84,9 +87,15 @@ fn go(
     let broken: usize = taken.iter().map(|taken| taken.findings.len()).sum();
     let missing = taken
         .iter()
-        .filter(|taken| !matches!(taken.evidence, Evidence::Taken(_)))
+        .filter(|taken| {
+            let Taken { evidence, .. } = taken;
+            matches!(evidence, Evidence::NotMeasurable(_) | Evidence::Owed(_))
+        })
         .count();
-    let stepped = taken.len() - missing;
+    let stepped = taken
+        .iter()
+        .filter(|taken| matches!(taken.evidence, Evidence::Taken(_)))
+        .count();
     for Taken {
         receipts, findings, ..
     } in taken

@@ -189,7 +189,7 @@ fn measure(
         };
         let subjects: Vec<usize> = (0..entry.subjects.len()).filter(base).collect();
         let mut rows: Vec<PathRow> = subjects.iter().map(|s| row(entry, *s)).collect();
-        for &size in sizes {
+        for &size in sizes.iter().filter(|size| entry.takes(**size)) {
             bar.set_message(format!("{}, {size} bytes", entry.name));
             let request = Request::Time {
                 operation,
@@ -473,10 +473,13 @@ mod tests {
             block: 64,
             classes: vec![],
             switches_at: Vec::new(),
+            on_threads: false,
         };
         OperationEntry {
             name: "op".into(),
             params: Vec::new(),
+            usual: Default::default(),
+            longest: None,
             sets: Vec::new(),
             laws: Vec::new(),
             accepted: None,

@@ -241,6 +241,7 @@ impl Judge<'_> {
             input: place,
             output: place,
             warm: 0,
+            room: 0,
         };
         let (mut case, end) = (case(Place::Start), case(Place::End));
         for next in [end.clone(), case.clone()] {

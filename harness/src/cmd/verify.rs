@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathproof_reports::Record;
+use pathproof_reports::{Figure, Record};
 
 use super::session::{
     Session, any, complain, default_out, matches_nothing, program, select, unknown_isas,
@@ -11,6 +11,7 @@ use super::session::{
 use super::{Common, VerifyArgs, count, time};
 use crate::ledger::{Ledger, exit, totals};
 use crate::machine;
+use crate::plan::Check;
 use crate::receipt::Taken;
 use crate::verdict::Verdict::{Agrees, Differs};
 use crate::verify::{Event, Job};
@@ -161,6 +162,9 @@ impl Prepared {
         for record in ledger.promised() {
             session.put(record)?;
         }
+        for record in self.rows_left_out() {
+            session.put(record)?;
+        }
         let bar = self.bar(common);
         let verified = crate::verify::verify(&self.job, &self.catalog, &mut |event| {
             match &event {
@@ -196,6 +200,22 @@ impl Prepared {
                 .try_for_each(|record| session.put(record))?;
         }
         Ok(ledger.verdict(&args.require, args.require_receipts))
+    }
+
+    /// The user's rows, where an operation does not take as many bytes.
+    fn rows_left_out(&self) -> Vec<Record> {
+        let Some((_, row)) = self.job.settings.data else {
+            return Vec::new();
+        };
+        let selected = self.catalog.operations.iter().zip(&self.job.selected);
+        let refuses = selected.filter(|(of, selected)| selected.contains(&true) && !of.takes(row));
+        let left_out = refuses.map(|(of, _)| {
+            let most = of.longest.unwrap_or_default();
+            let why = format!("rows of {row} bytes, and it takes at most {most}");
+            let figure = Figure::new("cases", Err(why), "cases").of(&of.name, "", "");
+            Record::Figure(figure.split(Check::Data.name()))
+        });
+        left_out.collect()
     }
 
     fn bar(&self, common: &Common) -> ProgressBar {

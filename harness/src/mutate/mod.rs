@@ -404,7 +404,7 @@ fn prepare(
             cases.push(Ready {
                 case,
                 prepared,
-                law: (check == Check::Laws).then(|| Plan::law(index)),
+                law: (check == Check::Laws).then(|| Plan::law(operation.longest, index)),
             });
         }
     }
@@ -423,6 +423,7 @@ fn is_quick(check: Check, index: u64) -> bool {
         Check::Mutated => index < 4000 && index.is_multiple_of(37),
         Check::Positions => index < 8000 && index.is_multiple_of(53),
         Check::Laws => index < 200 && index.is_multiple_of(50),
+        Check::Room => index < 140 && index.is_multiple_of(7),
         Check::Pairs => false,
     }
 }
@@ -452,7 +453,9 @@ impl Stepped {
             Prepared::new(operation, &receipt::case(operation, class))
         };
         // What the harness executes while it judges a call is not to be changed: it would judge no longer.
-        let judged = [prepare(Class::of(0))?, prepare(Class::of(200))?];
+        let judged = [0, 200.min(operation.most())].map(|length| prepare(Class::of(length)));
+        let [nothing, something] = judged;
+        let judged = [nothing?, something?];
         let harness = step::record(step::LIMIT, &mut || {
             step::enter(true, || {
                 for prepared in &judged {
@@ -508,7 +511,7 @@ impl Stepped {
                 constants.remove(byte);
             }
         }
-        let length = 2 * path.block.min(VERY_LONG) + 1;
+        let length = (2 * path.block.min(VERY_LONG) + 1).min(operation.most());
         let mut short = vec![prepare(Class::of(length))?];
         if operation.from_bytes.is_some() {
             short.push(prepare(Class {
@@ -568,9 +571,7 @@ pub(crate) fn mutate_all(
         let subjects = operation.subjects.iter().enumerate();
         queue.extend(
             subjects
-                .filter(|(s, entry)| {
-                    job.selected[o][*s] && entry.unavailable.is_none() && !entry.peer
-                })
+                .filter(|(s, entry)| job.selected[o][*s] && entry.is_stepped())
                 .map(|(s, _)| (o, s)),
         );
     }

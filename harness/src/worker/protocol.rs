@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
 use crate::mutate::{Mutation, Trial};
-use crate::operation::Failure;
+use crate::operation::{Failure, Params};
 use crate::plan::{Check, Settings};
-use crate::receipt::{Class, Stepped};
+use crate::receipt::{Class, Stepped, long};
 use crate::step::implied;
 use crate::time::{Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
 /// Grows with every change of the frames; parent and worker must have the same.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// No frame is longer; a length beyond it means that something else is talking.
 const LONGEST: u32 = 256 << 20;
 
@@ -188,6 +188,10 @@ pub(crate) struct OperationEntry {
     pub(crate) name: String,
     /// Parameters by name, with the values swept.
     pub(crate) params: Vec<(String, Vec<Vec<u64>>)>,
+    /// Of each parameter, the value with which receipts, counts and times are taken.
+    pub(crate) usual: Params,
+    /// How many plain bytes a case is made from at most.
+    pub(crate) longest: Option<usize>,
     /// Sets of real data: name, rows, bytes a row.
     pub(crate) sets: Vec<(String, usize, usize)>,
     pub(crate) laws: Vec<String>,
@@ -212,11 +216,17 @@ pub(crate) struct SubjectEntry {
     pub(crate) zero_copy: bool,
     pub(crate) block: usize,
     pub(crate) switches_at: Vec<usize>,
+    pub(crate) on_threads: bool,
     /// The inputs on which receipts are taken.
     pub(crate) classes: Vec<Class>,
 }
 
 impl SubjectEntry {
+    /// Whether it is a path that can run here, on the thread that calls it.
+    pub(crate) fn is_stepped(&self) -> bool {
+        self.unavailable.is_none() && !self.peer && !self.on_threads
+    }
+
     /// Whether the path promises to need less than this CPU feature. One that promises to need nothing beyond the baseline does
     /// without what the baseline has, too: compilers put SSE2 into any code.
     pub(crate) fn does_without(&self, feature: &str) -> bool {
@@ -238,6 +248,16 @@ impl OperationEntry {
     pub(crate) fn path_name(&self, subject: usize) -> String {
         let SubjectEntry { isa, delivery, .. } = &self.subjects[subject];
         format!("{}/{isa}/{delivery}", self.name)
+    }
+
+    /// The length at which a path is judged by its main loop.
+    pub(crate) fn long(&self) -> usize {
+        long(self.longest)
+    }
+
+    /// Whether a case may be made from so many plain bytes.
+    pub(crate) fn takes(&self, plain: usize) -> bool {
+        self.longest.is_none_or(|longest| plain <= longest)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::check::{Bench, Prepared, Subject, message};
 use crate::mutate::mutate;
 use crate::operation::{Call, CodePath, Operation, Params};
 use crate::page::{Page, Phase};
+use crate::params;
 use crate::plan::{Check, Plan, Settings};
 use crate::receipt::{self, classes, stepping};
 use crate::time::time;
@@ -40,6 +41,7 @@ impl Catalog {
                 zero_copy: matches!(path.call, Call::Fills(_) | Call::InPlace(_)),
                 block: path.block,
                 switches_at: path.switches_at.clone(),
+                on_threads: path.on_threads,
                 classes: classes(operation, path),
             }
         };
@@ -50,6 +52,8 @@ impl Catalog {
                 .iter()
                 .map(|(name, swept)| (name.to_string(), swept.clone()))
                 .collect(),
+            usual: params::usual(operation),
+            longest: operation.longest,
             sets: operation
                 .rows
                 .iter()
@@ -309,7 +313,7 @@ impl Span<'_> {
                 for (subject, path) in &paths {
                     let verdict = bench.law(
                         self.operation,
-                        Plan::law(index),
+                        Plan::law(self.operation.longest, index),
                         path.path(),
                         *subject,
                         &prepared,
@@ -384,6 +388,7 @@ fn overread(page: &'static Page) -> Result<Reply, String> {
         input: Place::End,
         output: Place::End,
         warm: 0,
+        room: 0,
     };
     let prepared = Prepared::new(&operation, &case)?;
     Ok(Reply::Verdict(Bench::new(page).run(
@@ -428,7 +433,7 @@ fn try_case(
         return Ok(Verdict::Unavailable(why.to_string()));
     }
     for number in 0..case.warm {
-        let other = prepare(&warming(case, &prepared, number))?;
+        let other = prepare(&warming(case, &prepared, operation.most(), number))?;
         bench.load(&other, 0);
         let _ = bench.call(path, subject, &other, 0);
     }
@@ -442,7 +447,7 @@ fn try_case(
 }
 
 /// The calls before a case with `warm`: lengths like the case's own and others, in turn, always the same ones.
-fn warming(case: &Case, prepared: &Prepared, number: u32) -> Case {
+fn warming(case: &Case, prepared: &Prepared, most: usize, number: u32) -> Case {
     let seed = mix(&[u64::from(number), 0x7761]);
     let own = prepared.parts[0].len();
     let len = if number.is_multiple_of(2) {
@@ -452,7 +457,7 @@ fn warming(case: &Case, prepared: &Prepared, number: u32) -> Case {
     };
     let source = Source::Seeded {
         seed: seed >> 16,
-        len,
+        len: len.min(most),
         shape: Shape::Random,
     };
     Case {
@@ -460,6 +465,7 @@ fn warming(case: &Case, prepared: &Prepared, number: u32) -> Case {
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,
+        room: 0,
         ..case.clone()
     }
 }

@@ -10,7 +10,7 @@ use crate::page::Page;
 mod imp {
     use std::fs::File;
     use std::os::fd::AsFd as _;
-    use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+    use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 
     use nix::libc::{c_int, c_void, siginfo_t};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -29,6 +29,10 @@ mod imp {
 
     /// The page of this process, for the handler.
     static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
+    /// Whether a fault has been noted.
+    static FAULTED: AtomicBool = AtomicBool::new(false);
+    /// Of other signals the address is an instruction's, which says nothing about a buffer.
+    const NOTED: [Signal; 2] = [Signal::SIGSEGV, Signal::SIGBUS];
 
     /// Tells the parent of this worker, if it is one, that it gets on. A signal handler may call it.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -47,7 +51,18 @@ mod imp {
         // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo_t, and for the signals that this handler is set for, the
         // address is the member in use (or zero).
         let address = unsafe { (*info).si_addr() } as u64;
+        // Of several threads that fault at once the first is noted; the others wait here for the end.
+        if FAULTED.swap(true, Relaxed) {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         page.fault(signal as u64, address, access(address, context));
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        for signal in NOTED {
+            // SAFETY: a handler may set another, and the system's own is none of this program's code.
+            let _ = unsafe { sigaction(signal, &default) };
+        }
     }
 
     /// Whether the fault was a read (1) or a write (2): bit 1 of the page-fault error code, which x86-64 Linux hands on. Or (3)
@@ -75,12 +90,11 @@ mod imp {
     /// Notes the address of a fault before the process dies of it.
     pub(crate) fn note_faults(page: &'static Page) {
         PAGE.store(std::ptr::from_ref(page).cast_mut(), Relaxed);
-        // Once: the handler returns, the instruction faults again, and the system's default ends the process with the true signal.
-        // On the alternate stack, which std gives every main thread, so that a stack overflow is noted too.
-        let flags = SaFlags::SA_SIGINFO | SaFlags::SA_RESETHAND | SaFlags::SA_ONSTACK;
+        // The handler returns, the instruction faults again, and the system's default ends the process with the true signal.
+        // On the alternate stack, which std gives every thread, so that a stack overflow is noted too.
+        let flags = SaFlags::SA_SIGINFO | SaFlags::SA_ONSTACK;
         let action = SigAction::new(SigHandler::SigAction(note), flags, SigSet::empty());
-        // Of other signals the address is an instruction's, which says nothing about a buffer.
-        for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+        for signal in NOTED {
             // SAFETY: the handler only stores to atomics, which is safe in a signal handler.
             let _ = unsafe { sigaction(signal, &action) };
         }

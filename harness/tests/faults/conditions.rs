@@ -27,6 +27,8 @@ macro_rules! trials {
 trials![
     a_healthy_operation_passes,
     a_required_path_that_is_absent_is_exit_4,
+    what_works_on_threads_is_verified_and_not_stepped,
+    no_case_is_longer_than_the_longest,
     a_required_path_that_nobody_knows_is_exit_2,
     a_filter_that_matches_nothing_is_exit_4,
     flags_that_make_no_sense_are_exit_2,
@@ -123,6 +125,87 @@ fn a_required_path_that_is_absent_is_exit_4() {
             .contains("the filter leaves no path of that name"),
         "{ran:#?}"
     );
+}
+
+/// Its row says so, whatever is asked of receipts; alone, there is nothing that it could be asked for.
+fn what_works_on_threads_is_verified_and_not_stepped() {
+    let scalar = "threads/scalar/*";
+    let parallel = |ran: &Ran| {
+        let report = ran.records();
+        let row = report
+            .paths()
+            .filter(|row| row.delivery == "parallel")
+            .last();
+        row.cloned().unwrap_or_else(|| panic!("{ran:#?}"))
+    };
+    let args = ["verify", scalar, "--require-receipts", "--format", "json"];
+    let ran = zoo(&[&args[..], &FEW].concat());
+    let row = parallel(&ran);
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    }
+    assert_eq!(row.state, State::Verified, "{row:?}");
+    let receipt = "no receipt: it works on other threads";
+    assert_eq!(row.receipt.as_deref(), Some(receipt), "{row:?}");
+    for (verb, why) in [
+        ("receipt", "no receipt: "),
+        ("count", "no count: "),
+        ("mutate", "not mutated: "),
+    ] {
+        let ran = zoo(&[
+            verb,
+            "threads/scalar/parallel",
+            "--format",
+            "json",
+            "--quiet",
+        ]);
+        assert_eq!(ran.exit, Some(4), "{ran:#?}");
+        let row = parallel(&ran);
+        assert_eq!(row.state, State::Unavailable, "{row:?}");
+        let why = format!("{why}it works on other threads");
+        assert_eq!(row.reason.as_deref(), Some(&*why), "{row:?}");
+    }
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    for verb in ["receipt", "count"] {
+        let ran = zoo(&[verb, scalar, "--quiet"]);
+        assert_eq!(ran.exit, Some(0), "{ran:#?}");
+        assert!(ran.stdout.contains("it works on other threads"), "{ran:#?}");
+    }
+}
+
+/// Its reference would not bear one.
+fn no_case_is_longer_than_the_longest() {
+    let ran = zoo(&["verify", "bounded/scalar", "--exhaustive", "--quiet"]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    {
+        let ran = zoo(&["count", "bounded/scalar", "--format", "json", "--quiet"]);
+        assert_eq!(ran.exit, Some(0), "{ran:#?}");
+        let report = ran.records();
+        let lengths: Vec<u64> = report.receipts().map(|receipt| receipt.length).collect();
+        assert_eq!(lengths, [64]);
+        refused(
+            &["call", "bounded/scalar/fills", "301"],
+            2,
+            &["bounded takes at most 300 plain bytes"],
+        );
+    }
+    let listed = zoo(&["list", "bounded", "--quiet"]);
+    for says in ["k over 1, 9, usually 4", "at most 300 plain bytes"] {
+        assert!(listed.stdout.contains(says), "no {says:?} in {listed:#?}");
+    }
+    let own = write("rows of 301", [7; 301]);
+    let args = ["verify", "bounded/scalar", "--data", &format!("{own}:301")];
+    let ran = zoo(&[&args[..], &["--format", "json"], &FEW].concat());
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    let own = report
+        .figures()
+        .find(|figure| figure.split.as_deref() == Some("own rows"));
+    let why = own
+        .and_then(|figure| figure.reason.as_deref())
+        .unwrap_or_default();
+    assert!(why.contains("rows of 301 bytes"), "{own:?}");
 }
 
 fn a_required_path_that_nobody_knows_is_exit_2() {

@@ -77,6 +77,17 @@ const FAULTS: &[Fault] = &[
     fault("refusals/overlooks/fills", "differs", &["says 512 byte(s); expected bad_digit at 100"]),
     fault("refusals/backwards/in_place", "differs", &["at byte 4 of 9"]),
 
+    fault("room/panics-when-short/fills", "panicked", &["out of range"]),
+    fault("room/cuts/fills", "differs", &["says an empty answer; expected no_room"]),
+    fault("room/starts-before-it-looks/fills", "broke a law", &["byte 0 of", "was written, and the answer has"]),
+    fault("room/ends-with-a-zero/fills", "broke a law", &["was written, and the answer has 0"]),
+
+    fault("threads/wrong-half/fills", "differs", &["at byte", "of 2"]),
+    fault("threads/reads-after/fills", "read outside", &["input by 1 beyond its end"]),
+    fault("threads/both-read-after/fills", "read outside", &["input by 1 beyond its end"]),
+    fault("threads/panics-in-pool/fills", "panicked", &["a half of 9 bytes or more"]),
+
+    fault("bounded/wrong-at-the-end/fills", "differs", &["at byte 0 of 600"]),
     fault("rows/wrong-for-a-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rows/wrong-for-your-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rotate/wrong-for-5/returns", "differs", &["at byte 0 of 1"]),
@@ -101,7 +112,7 @@ const WITHOUT_FAULT: &[&str] = &[
     "miscounted",
 ];
 
-static FAMILIES: [Family; 13] = [
+static FAMILIES: [Family; 16] = [
     Family::new("answers"),
     Family::new("long"),
     // Of all pairs at all offsets one pair at all offsets, which is index 0x28c3 of each; of the other checks next to nothing.
@@ -111,6 +122,9 @@ static FAMILIES: [Family; 13] = [
     Family::with("stuck", &["--shard", "1/7", "--timeout", "0.5"]),
     Family::new("state"),
     Family::new("refusals"),
+    Family::new("room"),
+    Family::new("threads"),
+    Family::new("bounded"),
     Family::with(
         "rows",
         &["--shard", "1/7", "--data", "tests/faults/own-rows.txt:16"],
@@ -267,5 +281,5 @@ fn every_check_finds_something() {
         .filter_map(found_by)
         .collect();
     assert_eq!(checks, finders);
-    assert!(checks.len() >= 11, "{checks:?}");
+    assert!(checks.len() >= 12, "{checks:?}");
 }

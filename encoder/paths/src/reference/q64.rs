@@ -53,21 +53,24 @@ pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     if text.len() % 2 == 1 {
         return Err(Failure::kind("odd_length"));
     }
-    let meanings = &*MEANINGS;
-    let mut data = Vec::with_capacity(text.len() / 2);
-    let mut high = 0;
-    for (position, byte) in text.iter().enumerate() {
-        match meanings[usize::from(*byte)] {
-            None => {
-                return Err(Failure::at("invalid_character", position).detail((*byte).into()));
-            }
+    if let Some(refusal) = first_refusal(text) {
+        return Err(refusal);
+    }
+    let nibble = |byte: u8| MEANINGS[usize::from(byte)].map_or(0, |(_, nibble)| nibble);
+    let byte = |pair: &[u8]| nibble(pair[0]) << 4 | nibble(pair[1]);
+    Ok(text.chunks(2).map(byte).collect())
+}
+
+/// What is wrong with the first character that its position does not allow, if there is one.
+pub(crate) fn first_refusal(text: &[u8]) -> Option<Failure> {
+    text.iter()
+        .enumerate()
+        .find_map(|(position, byte)| match MEANINGS[usize::from(*byte)] {
+            None => Some(Failure::at("invalid_character", position).detail((*byte).into())),
             Some((alphabet, _)) if alphabet != position % 4 => {
                 let detail = wrong_position(*byte, alphabet, position % 4);
-                return Err(Failure::at("wrong_position", position).detail(detail));
+                Some(Failure::at("wrong_position", position).detail(detail))
             }
-            Some((_, nibble)) if position % 2 == 0 => high = nibble,
-            Some((_, nibble)) => data.push(high << 4 | nibble),
-        }
-    }
-    Ok(data)
+            Some(_) => None,
+        })
 }

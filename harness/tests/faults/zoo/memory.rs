@@ -9,7 +9,7 @@ use super::codec::encode;
 const PAGE: usize = 4096;
 
 /// Reads one byte, so that the compiler cannot leave it out.
-fn peek(at: *const u8) -> u8 {
+pub(super) fn peek(at: *const u8) -> u8 {
     // SAFETY: it does not hold, and that is the fault: the byte may be the first of an inaccessible page, and then the worker
     // ends, which has no other work. Where it is mapped, it is the harness' poison, which nobody writes meanwhile.
     unsafe { at.read_volatile() }

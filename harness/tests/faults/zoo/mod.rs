@@ -13,6 +13,8 @@ mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod mutants;
 mod refusals;
+mod room;
+mod threads;
 
 use std::time::Duration;
 
@@ -58,6 +60,9 @@ pub(crate) fn zoo() -> Vec<Operation> {
         stuck(),
         state(),
         decode_family(),
+        room_family(),
+        threads(),
+        bounded(),
         rows(),
         rotate(),
         find(),
@@ -250,6 +255,58 @@ fn decode_family() -> Operation {
             CodePath::fills("overlooks", refusals::overlooks),
             CodePath::in_place("backwards", refusals::backwards),
         ])
+}
+
+fn room_family() -> Operation {
+    Operation::new("room", |i| Ok(reference::encode(i.bytes())))
+        .capacity(|i| 2 * i.bytes().len())
+        .refuses_short(room::SHORT)
+        .paths([
+            CodePath::fills("scalar", room::encode_where_it_fits),
+            CodePath::returns("scalar", |i| Ok(encoded(i.bytes()))),
+            CodePath::fills("panics-when-short", room::panics_when_short),
+            CodePath::fills("cuts", room::cuts),
+            CodePath::fills("starts-before-it-looks", room::starts_before_it_looks),
+            CodePath::fills("ends-with-a-zero", room::ends_with_a_zero),
+        ])
+}
+
+/// Work that is done by a pool, which lives as long as the process.
+fn threads() -> Operation {
+    encoder("threads").paths(
+        [
+            CodePath::fills("scalar", threads::halves).via("parallel"),
+            CodePath::fills("wrong-half", threads::wrong_half),
+            CodePath::fills("reads-after", threads::reads_after),
+            CodePath::fills("both-read-after", threads::both_read_after),
+            CodePath::fills("panics-in-pool", threads::panics),
+        ]
+        .map(CodePath::on_threads),
+    )
+}
+
+/// The longest input of `bounded`.
+const LONGEST: usize = 300;
+
+/// An operation whose reference does not bear more than its longest input.
+fn bounded() -> Operation {
+    Operation::new("bounded", |i| {
+        assert!(i.bytes().len() <= LONGEST, "more than the longest");
+        Ok(reference::encode(i.bytes()))
+    })
+    .capacity(|i| 2 * i.bytes().len())
+    .param("k", &[&[1], &[9]])
+    .usual(&[("k", &[4])])
+    .longest(LONGEST)
+    .law("decode(encode(x)) = x", comes_back)
+    .path(scalar_fills())
+    .path(CodePath::fills("wrong-at-the-end", |i, out| {
+        let len = encode(i.bytes(), out);
+        if i.bytes().len() == LONGEST && i.get("k") > 4 {
+            out[0] ^= 1;
+        }
+        Ok(len)
+    }))
 }
 
 fn rows() -> Operation {

@@ -1,0 +1,148 @@
+//! Batches: each row of a matrix on its own, on the calling thread or on several.
+
+use pathproof::{CodePath, Input, Operation, Outcome};
+
+use super::{SHORT, failure};
+use crate::reference;
+
+/// Rows of these lengths: with positions that go on from row to row and with ones that do not, and with no row that could be.
+const ROWS: &[&[u64]] = &[&[16], &[1], &[2], &[3], &[0], &[384]];
+
+pub(super) fn encode() -> Operation {
+    Operation::new("q64_encode_batch", |i| {
+        reference::batch::encode(i.bytes(), row(i))
+    })
+    .param("row", ROWS)
+    .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
+    .capacity(|i| 2 * i.bytes().len())
+    .refuses_short(SHORT)
+    .path(
+        CodePath::fills("auto", |i, out| {
+            q64::q64_encode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", |i| {
+            q64::q64_encode_batch(i.bytes(), row(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", |i, out| {
+            q64::parallel_q64_encode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, encode| {
+        rows_alone(i, encode, row(i))
+    })
+}
+
+pub(super) fn decode() -> Operation {
+    Operation::new("q64_decode_batch", |i| {
+        reference::batch::decode(i.bytes(), row(i))
+    })
+    .param("row", ROWS)
+    .from_bytes(|bytes, params| match params["row"][0] {
+        0 => bytes.to_vec(),
+        // The text of half as much, each row on its own; of an odd length there is none.
+        row => {
+            let data = row as usize / 2;
+            let rows = bytes.chunks_exact(data.max(1));
+            rows.flat_map(reference::q64::encode).collect()
+        }
+    })
+    .capacity(|i| i.bytes().len() / 2)
+    .work(|i| i.bytes().len() / 2)
+    .refuses_short(SHORT)
+    .path(
+        CodePath::fills("auto", |i, out| {
+            q64::q64_decode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", |i| {
+            q64::q64_decode_batch(i.bytes(), row(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", |i, out| {
+            q64::parallel_q64_decode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, decode| {
+        rows_alone(i, decode, row(i))
+    })
+}
+
+pub(super) fn top_k() -> Operation {
+    let k = |i: &Input<'_>| i.get("k") as usize;
+    Operation::new("top_k_batch", move |i| {
+        reference::batch::top_k(i.bytes(), row(i), k(i))
+    })
+    .param("row", &[&[16], &[1], &[0], &[300], &[64]])
+    .param("k", &[&[4], &[0], &[1], &[70]])
+    .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
+    .capacity(move |i| {
+        let len = reference::top_k::len(row(i), k(i));
+        len * i.bytes().len().checked_div(row(i)).unwrap_or(0)
+    })
+    .refuses_short(SHORT)
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", move |i| {
+            q64::top_k_batch(i.bytes(), row(i), k(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::parallel_top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, top_k| {
+        rows_alone(i, top_k, row(i))
+    })
+}
+
+fn row(i: &Input<'_>) -> usize {
+    i.get("row") as usize
+}
+
+/// As many bytes as whole rows have.
+fn whole(bytes: &[u8], row: u64) -> Vec<u8> {
+    let over = bytes.len().checked_rem(row as usize).unwrap_or(0);
+    bytes[..bytes.len() - over].to_vec()
+}
+
+/// Whether the answer is what the path answers to each row alone, one after the other.
+fn rows_alone(
+    i: &Input<'_>,
+    call: &dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>,
+    row: usize,
+) -> Result<(), String> {
+    let answer = |bytes: &[u8]| {
+        call(&Input::new(&[bytes], i.params())).map_err(|e| format!("{} bytes: {e}", bytes.len()))
+    };
+    let alone: Result<Vec<_>, _> = i.bytes().chunks(row.max(1)).map(answer).collect();
+    let holds = alone?.concat() == answer(i.bytes())?;
+    holds
+        .then_some(())
+        .ok_or_else(|| format!("not with rows of {row} bytes"))
+}

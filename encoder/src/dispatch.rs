@@ -6,6 +6,8 @@ use crate::isa::Isa;
 use crate::q64::{
     DECODE_PATHS, DecodeKernel, ENCODE_PATHS, ENCODE_STREAMING, EncodeKernel, STREAMS_FROM,
 };
+#[cfg(feature = "simhash")]
+use crate::simhash::{SIMHASH_PATHS, SimhashKernel};
 use crate::top_k::{TOP_K_PATHS, TopKKernel};
 
 /// The kernels of one operation, one row per [`Isa`] in the order of [`Isa::ALL`], slowest first,
@@ -152,18 +154,29 @@ pub enum Operation {
     Q64Decode,
     /// The largest bytes' indices as Q64 text: [`Encoder::top_k_into`], [`Encoder::top_k`].
     TopK,
+    /// Sides of planes as Q64 text: [`Encoder::simhash_into`], [`Encoder::simhash`].
+    #[cfg(feature = "simhash")]
+    Simhash,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: &'static [Self] = &[Self::Q64Encode, Self::Q64Decode, Self::TopK];
+    pub const ALL: &'static [Self] = &[
+        Self::Q64Encode,
+        Self::Q64Decode,
+        Self::TopK,
+        #[cfg(feature = "simhash")]
+        Self::Simhash,
+    ];
 
-    /// The name: `q64_encode`, `q64_decode`, `top_k_q64`.
+    /// The name: `q64_encode`, `q64_decode`, `top_k_q64`, `simhash_q64`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q64Encode => "q64_encode",
             Self::Q64Decode => "q64_decode",
             Self::TopK => "top_k_q64",
+            #[cfg(feature = "simhash")]
+            Self::Simhash => "simhash_q64",
         }
     }
 
@@ -195,6 +208,11 @@ impl Operation {
                 const ISAS: &([Isa; FASTER + 1], usize) = &TOP_K_PATHS.isas();
                 ISAS.0.split_at(ISAS.1).0
             }
+            #[cfg(feature = "simhash")]
+            Self::Simhash => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &SIMHASH_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
         }
     }
 
@@ -224,6 +242,8 @@ impl Operation {
                 }
             }
             Self::Q64Decode | Self::TopK => &[],
+            #[cfg(feature = "simhash")]
+            Self::Simhash => &[],
         }
     }
 }
@@ -255,6 +275,8 @@ pub struct Encoder {
     pub(crate) streams_from: usize,
     pub(crate) q64_decode: Chosen<DecodeKernel>,
     pub(crate) top_k: Chosen<TopKKernel>,
+    #[cfg(feature = "simhash")]
+    pub(crate) simhash: Chosen<SimhashKernel>,
 }
 
 impl Encoder {
@@ -308,6 +330,8 @@ impl Encoder {
             Operation::Q64Encode => self.q64_encode.isa,
             Operation::Q64Decode => self.q64_decode.isa,
             Operation::TopK => self.top_k.isa,
+            #[cfg(feature = "simhash")]
+            Operation::Simhash => self.simhash.isa,
         }
     }
 
@@ -350,6 +374,8 @@ impl Encoder {
             streams_from: STREAMS_FROM,
             q64_decode: DECODE_PATHS.pick(isa),
             top_k: TOP_K_PATHS.pick(isa),
+            #[cfg(feature = "simhash")]
+            simhash: SIMHASH_PATHS.pick(isa),
         }
     }
 }

@@ -17,6 +17,9 @@ mod isa;
 mod mq64;
 #[allow(unsafe_code)]
 mod q64;
+#[cfg(feature = "simhash")]
+#[allow(unsafe_code)]
+mod simhash;
 #[cfg(feature = "std")]
 mod stream;
 #[allow(unsafe_code)]
@@ -46,6 +49,12 @@ pub use crate::mq64::{
 pub use crate::q64::{
     STREAMS_FROM, q64_decode, q64_decode_to_buffer, q64_decoded_len, q64_encode,
     q64_encode_to_buffer, q64_encoded_len,
+};
+#[cfg(all(feature = "simhash", feature = "rayon"))]
+pub use crate::simhash::{parallel_simhash_batch, parallel_simhash_batch_to_buffer};
+#[cfg(feature = "simhash")]
+pub use crate::simhash::{
+    simhash_batch, simhash_batch_to_buffer, simhash_len, simhash_q64, simhash_to_buffer,
 };
 #[cfg(feature = "std")]
 pub use crate::stream::{DecodeReader, EncodeWriter};

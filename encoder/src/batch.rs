@@ -210,8 +210,8 @@ pub fn q64_decode_batch_to_buffer(
 
 // --------------------------------------------------------------------------------- on several threads
 
-/// The length of data, in bytes, from which batches on several threads are worth more than one task. Shorter ones stay on the
-/// calling thread, and no task has less.
+/// The length of data, in bytes, from which batches on several threads are worth more than one task (for simhash, bytes times
+/// planes / 64). Shorter ones stay on the calling thread.
 //
 // A task costs some microseconds, in which one thread encodes as much.
 #[cfg(feature = "rayon")]
@@ -222,8 +222,8 @@ pub const PARALLEL_FROM: usize = 256 << 10;
 #[cfg(feature = "rayon")]
 pub(crate) fn rows_per_task(rows: usize, row_len: usize) -> usize {
     let tasks = 4 * rayon::current_num_threads();
-    rows.div_ceil(tasks)
-        .max((PARALLEL_FROM / 2).div_ceil(row_len.max(1)))
+    let least = (PARALLEL_FROM / 2).div_ceil(row_len.max(1));
+    rows.div_ceil(tasks).max(least)
 }
 
 #[cfg(feature = "rayon")]

@@ -13,7 +13,7 @@ use crate::isa::Isa;
 use crate::q64::{Out, new_text, uninit};
 
 #[cfg(feature = "rayon")]
-use crate::batch::rows_per_task;
+use crate::batch::{PARALLEL_FROM, rows_per_task};
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
@@ -404,10 +404,6 @@ pub fn simhash_batch_to_buffer(
 
 // --------------------------------------------------------------------------------- on several threads
 
-/// Fewer products are not worth a task: some 100 µs.
-#[cfg(feature = "rayon")]
-const TASK: usize = 1 << 22;
-
 #[cfg(feature = "rayon")]
 impl Encoder {
     /// As [`simhash_rows_into`](Self::simhash_rows_into), on the threads of the current rayon pool.
@@ -439,12 +435,13 @@ impl Encoder {
 
     /// [`run_simhash`](Self::run_simhash) in tasks.
     fn spread_simhash(&self, rows: &[u8], count: usize, planes: usize, output: &mut [Out]) {
-        if output.is_empty() {
-            return;
+        // Each byte is work for each panel.
+        let panels = planes.div_ceil(PLANES);
+        if rows.len().saturating_mul(panels) < PARALLEL_FROM {
+            return self.run_simhash(rows, count, planes, output);
         }
         let row_len = rows.len() / count;
-        let least = TASK / (row_len * planes.next_multiple_of(PLANES));
-        let task = rows_per_task(count, least).next_multiple_of(RUN);
+        let task = rows_per_task(count, row_len * panels).next_multiple_of(RUN);
         rows.par_chunks(task * row_len)
             .zip(output.par_chunks_mut(task * simhash_len(planes)))
             .for_each(|(rows, text)| self.run_simhash(rows, rows.len() / row_len, planes, text));

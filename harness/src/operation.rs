@@ -485,7 +485,8 @@ impl Operation {
     }
 
     /// A parameter and the values that the sweeps give it. Where every value is a single number, random cases draw any number
-    /// from the least to the greatest; otherwise they draw one of the values.
+    /// from the least to the greatest; otherwise they draw one of the lists, a beginning of it, its numbers in another order, or
+    /// the list with small changes: no shorter than the shortest, and its numbers from the least to the greatest of all.
     pub fn param(mut self, name: impl Into<Text>, swept: &[&[u64]]) -> Self {
         self.params
             .push((name.into(), swept.iter().map(|v| v.to_vec()).collect()));

@@ -383,12 +383,13 @@ impl<'a> Plan<'a> {
             }
             Check::Laws => {
                 let len = (index % (self.swept as u64 + 1)) as usize;
-                self.place(
-                    random(len),
-                    combo(u64::from(draw.next_u32())),
-                    Place::At(0),
-                    Place::At(0),
-                )
+                let drawn = draw.next_u32();
+                // Every other length with values that no sweep has.
+                let params = match drawn & 1 {
+                    0 => combo(u64::from(drawn >> 1)),
+                    _ => params::random(self.operation, &mut draw),
+                };
+                self.place(random(len), params, Place::At(0), Place::At(0))
             }
             Check::Room => {
                 let drawn = draw.next_u32() as i32;

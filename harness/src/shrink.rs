@@ -21,8 +21,17 @@ pub(crate) struct CaseTree {
 enum Step {
     /// Simpler places.
     Place(usize),
-    /// Parameter number `.0` to a smaller value.
+    /// All numbers of a parameter to smaller ones.
     Param(usize),
+    /// One number of a parameter taken out, where others are left; then one to a smaller value. Counted from the end.
+    Without {
+        param: usize,
+        from_end: usize,
+    },
+    Smaller {
+        param: usize,
+        from_end: usize,
+    },
     /// `size` bytes of part `part` taken out at `at`.
     Cut {
         part: usize,
@@ -81,6 +90,17 @@ impl CaseTree {
                 let list = case.params.values_mut().nth(number)?;
                 list.iter_mut().for_each(|value| *value /= 2);
             }
+            Step::Without { param, from_end } => {
+                let list = case.params.values_mut().nth(param)?;
+                let at = list.len().checked_sub(1 + from_end)?;
+                // A list that may be empty is not told from one that may not.
+                (list.len() > 1).then(|| list.remove(at))?;
+            }
+            Step::Smaller { param, from_end } => {
+                let list = case.params.values_mut().nth(param)?;
+                let at = list.len().checked_sub(1 + from_end)?;
+                list[at] /= 2;
+            }
             Step::Cut { part, size, at } => {
                 let Source::Verbatim(parts) = &mut case.source else {
                     return None;
@@ -104,6 +124,7 @@ impl CaseTree {
     /// The step after the present one did not help (or, for a cut that helped, the same place again).
     fn advance(&mut self) {
         let len = |part| self.part(part).map(Vec::len);
+        let numbers = |param| self.best.params.values().nth(param).map_or(0, Vec::len);
         // Powers of two: whole blocks, so that what depends on the length of the tail or on a lane stays as it is.
         let first_cut = |part: usize, len: usize| {
             let size = len.checked_ilog2().map_or(1, |log| 1 << log);
@@ -116,8 +137,20 @@ impl CaseTree {
         self.step = match self.step {
             Step::Place(number) if number < 3 => Step::Place(number + 1),
             Step::Place(_) => Step::Param(0),
-            Step::Param(number) if number + 1 < self.best.params.len() => Step::Param(number + 1),
-            Step::Param(_) => len(0).map_or(Step::Done, |len| first_cut(0, len)),
+            Step::Param(param) => Step::Without { param, from_end: 0 },
+            Step::Without { param, from_end } if from_end + 1 < numbers(param) => Step::Without {
+                param,
+                from_end: from_end + 1,
+            },
+            Step::Without { param, .. } => Step::Smaller { param, from_end: 0 },
+            Step::Smaller { param, from_end } if from_end + 1 < numbers(param) => Step::Smaller {
+                param,
+                from_end: from_end + 1,
+            },
+            Step::Smaller { param, .. } if param + 1 < self.best.params.len() => {
+                Step::Param(param + 1)
+            }
+            Step::Smaller { .. } => len(0).map_or(Step::Done, |len| first_cut(0, len)),
             Step::Cut { part, size, at } => {
                 let len = len(part).unwrap_or(0);
                 let everywhere = len <= PIECES * size;
@@ -278,6 +311,20 @@ mod tests {
         });
         assert_eq!(bytes(&least), [PLAIN; 77]);
         assert_eq!(least.params["k"], [9]);
+    }
+
+    #[test]
+    fn of_a_list_the_numbers_that_matter_are_left() {
+        let mut full = case(vec![3; 9], &[]);
+        let list = vec![64, 3, 128, 7, 256, 7];
+        full.params = Params::from([("cuts".into(), list), ("k".into(), vec![40])]);
+        let least = shrink(full, 5_000, |c| {
+            let (cuts, k) = (&c.params["cuts"], &c.params["k"]);
+            let at = |n| cuts.iter().position(|cut| *cut >= n);
+            k[0] >= 4 && at(100).is_some_and(|at| cuts[at..].contains(&7))
+        });
+        assert_eq!(least.params["cuts"], [128, 7]);
+        assert_eq!(least.params["k"], [5]);
     }
 
     #[test]

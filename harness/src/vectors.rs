@@ -114,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     const GOOD: &str = r#"{"meta": {}, "cases": [
-        {"op": "a", "input_hex": "00ff", "params": {"k": 8, "levels": [1, 2]}, "output": "x"},
+        {"op": "a", "input_hex": "00ff", "params": {"k": 8, "levels": [1, 2], "cuts": []}, "output": "x"},
         {"op": "b", "input_hex": "", "error": {"kind": "bad", "position": null}, "reference": {"output": ""}}
     ]}"#;
 
@@ -123,6 +123,7 @@ mod tests {
         let known = parse(GOOD).unwrap();
         assert_eq!(known[0].input, [0, 255]);
         assert_eq!(known[0].params["levels"], [1, 2]);
+        assert!(known[0].params["cuts"].is_empty());
         assert_eq!(known[0].want, Ok(b"x".to_vec()));
         assert_eq!(known[1].want, Err(Failure::kind("bad")));
         assert!(known[1].disputed && !known[0].disputed);

@@ -75,7 +75,7 @@ pub(crate) fn is_refused(ran: &Ran, exit: i32, says: &[&str]) {
 }
 
 /// A token, with the checksum that it should have.
-fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> String {
     let sum = crc::Crc::<u16>::new(&crc::CRC_16_IBM_SDLC).checksum(text.as_bytes());
     format!("{text}:{sum:04x}")
 }
@@ -495,12 +495,15 @@ fn wrong_answers_are_told_from_known_ones() {
         r#"{"cases": [
             {"op": "answers", "input_hex": "d0", "output": "0d"},
             {"op": "answers", "input_hex": "07", "output_hex": "3730"},
-            {"op": "refusals", "input_hex": "30303030303a", "error": {"kind": "bad_digit", "position": 5}}
+            {"op": "refusals", "input_hex": "30303030303a", "error": {"kind": "bad_digit", "position": 5}},
+            {"op": "chunked", "input_hex": "d007", "params": {"cuts": []}, "output": "0d70"},
+            {"op": "chunked", "input_hex": "d007", "params": {"cuts": [2, 1]}, "output": "0d70"}
         ]}"#,
     );
     for (filter, wrong) in [
         ("answers/wrong-*", "answers/wrong-table/fills"),
         ("refusals/accepts-colon", "refusals/accepts-colon/fills"),
+        ("chunked", "chunked/wrong-where-cuts-descend/returns"),
     ] {
         let ran = zoo(&["vectors", &known, filter, "--format", "json"]);
         repeats(&ran, &[wrong]);

@@ -154,6 +154,18 @@ fn a_line_is_exact_or_says_by_how_much_it_is_none() {
     let dawdles = receipt(&report, "counted/dawdles/fills", 64);
     assert_eq!(dawdles.mnemonics.get("pause"), Some(&4), "{dawdles:?}");
 
+    // What the first call of a process makes is no call's own, of receipts and counts alike.
+    let stepped = zoo(&["receipt", "counted/builds-once", "--format", "json"]);
+    let pauses = |receipt: &Receipt| receipt.mnemonics.get("pause").copied();
+    let lengths =
+        [64, 512, 4096].map(|length| receipt(&report, "counted/builds-once/fills", length));
+    let taken = stepped.records();
+    let all: Vec<&Receipt> = taken.receipts().chain(lengths).collect();
+    assert!(
+        all.len() > 8 && all.iter().all(|receipt| pauses(receipt).is_none()),
+        "{all:#?}"
+    );
+
     let (marginal, reason) = of("depends-on-data", "instructions, marginal");
     assert!(
         marginal > 0.0 && reason.contains("no straight line"),

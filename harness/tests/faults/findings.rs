@@ -88,6 +88,7 @@ const FAULTS: &[Fault] = &[
     fault("threads/panics-in-pool/fills", "panicked", &["a half of 9 bytes or more"]),
 
     fault("bounded/wrong-at-the-end/fills", "differs", &["at byte 0 of 600"]),
+    fault("chunked/wrong-where-cuts-descend/returns", "differs", &["at byte 2 of 4", "found by: random"]),
     fault("rows/wrong-for-a-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rows/wrong-for-your-row/fills", "differs", &["at byte 8 of 32"]),
     fault("rotate/wrong-for-5/returns", "differs", &["at byte 0 of 1"]),
@@ -112,7 +113,7 @@ const WITHOUT_FAULT: &[&str] = &[
     "miscounted",
 ];
 
-static FAMILIES: [Family; 16] = [
+static FAMILIES: [Family; 17] = [
     Family::new("answers"),
     Family::new("long"),
     // Of all pairs at all offsets one pair at all offsets, which is index 0x28c3 of each; of the other checks next to nothing.
@@ -125,6 +126,7 @@ static FAMILIES: [Family; 16] = [
     Family::new("room"),
     Family::new("threads"),
     Family::new("bounded"),
+    Family::new("chunked"),
     Family::with(
         "rows",
         &["--shard", "1/7", "--data", "tests/faults/own-rows.txt:16"],
@@ -145,6 +147,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = faults.collect();
     trials.push(Trial::test("every_path_of_the_zoo_is_tested", || {
         every_path_of_the_zoo_is_tested();
+        Ok(())
+    }));
+    trials.push(Trial::test("lists_are_made_small_and_read_again", || {
+        lists_are_made_small_and_read_again();
         Ok(())
     }));
     trials.push(Trial::test("every_check_finds_something", || {
@@ -262,6 +268,20 @@ fn every_path_of_the_zoo_is_tested() {
         wrong.collect::<BTreeSet<_>>(),
         tested.collect::<BTreeSet<_>>()
     );
+}
+
+/// The two numbers that matter are left of a list; and a token may have an empty one.
+fn lists_are_made_small_and_read_again() {
+    let path = "chunked/wrong-where-cuts-descend/returns";
+    let fault = FAULTS.iter().find(|fault| fault.path == path);
+    let family = fault.expect("a fault").family();
+    let [finding] = family.findings(path)[..] else {
+        panic!("not one finding of {path}: {:#?}", family.ran())
+    };
+    assert!(finding.token.contains(":cuts=1,0:"), "{finding:#?}");
+    let token = "chunked:s5.9.random:cuts=:in=end:out=end";
+    let ran = zoo(&["replay", &crate::conditions::token(token), "--quiet"]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
 }
 
 /// For each kind of check there is a fault that it is the first to find: no other one had to do its work.

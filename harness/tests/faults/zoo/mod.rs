@@ -63,6 +63,7 @@ pub(crate) fn zoo() -> Vec<Operation> {
         room_family(),
         threads(),
         bounded(),
+        chunked(),
         rows(),
         rotate(),
         find(),
@@ -146,6 +147,7 @@ fn counted() -> Operation {
             CodePath::fills("hesitates", folding(counted::folded::<1, 0>)),
             CodePath::fills("dawdles", folding(counted::folded::<0, 4>)),
             CodePath::fills("depends-on-data", folding(counted::folded_by_data)),
+            CodePath::fills("builds-once", folding(counted::folded_by_table)),
             CodePath::absent(
                 "avx512",
                 "fills",
@@ -307,6 +309,25 @@ fn bounded() -> Operation {
         }
         Ok(len)
     }))
+}
+
+/// Work in chunks of the lengths `cuts`, in turn; one path overlooks what no sweep has.
+fn chunked() -> Operation {
+    let in_chunks = |i: &Input<'_>, wrong: bool| {
+        let cuts = i.list("cuts");
+        let mut text = encoded(i.bytes());
+        let descend = cuts.windows(2).any(|pair| pair[0] > pair[1]);
+        if wrong && descend && text.len() > 2 {
+            text[2] ^= 1;
+        }
+        Ok(text)
+    };
+    Operation::new("chunked", |i| Ok(reference::encode(i.bytes())))
+        .param("cuts", &[&[3], &[1, 2, 16], &[]])
+        .path(CodePath::returns("scalar", move |i| in_chunks(i, false)))
+        .path(CodePath::returns("wrong-where-cuts-descend", move |i| {
+            in_chunks(i, true)
+        }))
 }
 
 fn rows() -> Operation {

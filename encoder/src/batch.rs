@@ -210,17 +210,21 @@ pub fn q64_decode_batch_to_buffer(
 
 // --------------------------------------------------------------------------------- on several threads
 
-/// How many rows are worth a task of their own: a few tasks per thread, so that a thread that is held up leaves some to others;
-/// but at least `least` rows, because a task costs microseconds.
+/// The length of data, in bytes, from which batches on several threads are worth more than one task. Shorter ones stay on the
+/// calling thread, and no task has less.
+//
+// A task costs some microseconds, in which one thread encodes as much.
 #[cfg(feature = "rayon")]
-pub(crate) fn rows_per_task(rows: usize, least: usize) -> usize {
-    let tasks = 4 * rayon::current_num_threads();
-    rows.div_ceil(tasks).max(least).max(1)
-}
+pub const PARALLEL_FROM: usize = 256 << 10;
 
-/// Fewer bytes of data are not worth a task of encoding or decoding.
+/// How many rows of `row_len` bytes of data are worth a task of their own: a few tasks per thread, so that a thread that is held
+/// up leaves some to others.
 #[cfg(feature = "rayon")]
-const TASK: usize = 128 << 10;
+pub(crate) fn rows_per_task(rows: usize, row_len: usize) -> usize {
+    let tasks = 4 * rayon::current_num_threads();
+    rows.div_ceil(tasks)
+        .max((PARALLEL_FROM / 2).div_ceil(row_len.max(1)))
+}
 
 #[cfg(feature = "rayon")]
 impl Encoder {
@@ -271,15 +275,15 @@ impl Encoder {
 
     /// [`run_encode_rows`](Self::run_encode_rows) in tasks.
     fn spread_encode_rows(&self, rows: &[u8], row_len: usize, output: &mut [Out]) {
-        if rows.is_empty() {
-            return;
+        if rows.len() < PARALLEL_FROM {
+            return self.run_encode_rows(rows, row_len, output);
         }
         // Whether streaming stores pay depends on the length of the whole.
         let encoder = match rows.len() >= self.streams_from {
             true => self.streams_from(0),
             false => *self,
         };
-        let task = row_len * rows_per_task(rows.len() / row_len, TASK / row_len);
+        let task = row_len * rows_per_task(rows.len() / row_len, row_len);
         rows.par_chunks(task)
             .zip(output.par_chunks_mut(2 * task))
             .for_each(|(rows, text)| encoder.run_encode_rows(rows, row_len, text));
@@ -292,10 +296,10 @@ impl Encoder {
         row_len: usize,
         output: &mut [Out],
     ) -> Result<(), Q64Error> {
-        if text.is_empty() {
-            return Ok(());
+        if text.len() / 2 < PARALLEL_FROM {
+            return self.run_decode_rows(text, row_len, output);
         }
-        let task = row_len * rows_per_task(text.len() / row_len, 2 * TASK / row_len);
+        let task = row_len * rows_per_task(text.len() / row_len, row_len / 2);
         text.par_chunks(task)
             .zip(output.par_chunks_mut(task / 2))
             .enumerate()

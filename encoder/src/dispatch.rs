@@ -6,6 +6,7 @@ use crate::isa::Isa;
 use crate::q64::{
     DECODE_PATHS, DecodeKernel, ENCODE_PATHS, ENCODE_STREAMING, EncodeKernel, STREAMS_FROM,
 };
+use crate::top_k::{TOP_K_PATHS, TopKKernel};
 
 /// The kernels of one operation, one row per [`Isa`] in the order of [`Isa::ALL`], slowest first,
 /// on every target.
@@ -149,17 +150,20 @@ pub enum Operation {
     Q64Encode,
     /// Q64 text to bytes: [`Encoder::decode_into`], [`Encoder::decode`].
     Q64Decode,
+    /// The largest bytes' indices as Q64 text: [`Encoder::top_k_into`], [`Encoder::top_k`].
+    TopK,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: &'static [Self] = &[Self::Q64Encode, Self::Q64Decode];
+    pub const ALL: &'static [Self] = &[Self::Q64Encode, Self::Q64Decode, Self::TopK];
 
-    /// The name: `q64_encode`, `q64_decode`.
+    /// The name: `q64_encode`, `q64_decode`, `top_k_q64`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q64Encode => "q64_encode",
             Self::Q64Decode => "q64_decode",
+            Self::TopK => "top_k_q64",
         }
     }
 
@@ -185,6 +189,10 @@ impl Operation {
             }
             Self::Q64Decode => {
                 const ISAS: &([Isa; FASTER + 1], usize) = &DECODE_PATHS.isas();
+                ISAS.0.split_at(ISAS.1).0
+            }
+            Self::TopK => {
+                const ISAS: &([Isa; FASTER + 1], usize) = &TOP_K_PATHS.isas();
                 ISAS.0.split_at(ISAS.1).0
             }
         }
@@ -215,7 +223,7 @@ impl Operation {
                     &{ isas }
                 }
             }
-            Self::Q64Decode => &[],
+            Self::Q64Decode | Self::TopK => &[],
         }
     }
 }
@@ -246,6 +254,7 @@ pub struct Encoder {
     pub(crate) q64_encode_streaming: Chosen<EncodeKernel>,
     pub(crate) streams_from: usize,
     pub(crate) q64_decode: Chosen<DecodeKernel>,
+    pub(crate) top_k: Chosen<TopKKernel>,
 }
 
 impl Encoder {
@@ -298,6 +307,7 @@ impl Encoder {
         match operation {
             Operation::Q64Encode => self.q64_encode.isa,
             Operation::Q64Decode => self.q64_decode.isa,
+            Operation::TopK => self.top_k.isa,
         }
     }
 
@@ -339,6 +349,7 @@ impl Encoder {
             q64_encode_streaming: q64_encode.alternative(&ENCODE_STREAMING),
             streams_from: STREAMS_FROM,
             q64_decode: DECODE_PATHS.pick(isa),
+            top_k: TOP_K_PATHS.pick(isa),
         }
     }
 }

@@ -28,9 +28,11 @@ pub enum Isa {
     Sse2,
     /// x86-64 with SSSE3: 16-byte registers and the byte shuffle (`pshufb`).
     Ssse3,
-    /// x86-64 with AVX2: 32-byte registers.
+    /// x86-64 with AVX2, and the bit instructions that came with it (BMI1, BMI2, POPCNT): 32-byte
+    /// registers.
     Avx2,
-    /// x86-64 with AVX-512 F, BW and VL: 64-byte registers and masks for single bytes.
+    /// x86-64 with AVX-512 F, BW and VL, and the bit instructions of [`Avx2`](Self::Avx2): 64-byte
+    /// registers and masks for single bytes.
     Avx512,
     /// [`Avx512`](Self::Avx512) and VBMI: byte permutes across all of a register (`vpermb`).
     Avx512vbmi,
@@ -117,17 +119,21 @@ impl Isa {
             },
             Self::Sse2 => bundle!("sse2", "x86_64", ["sse2"]),
             Self::Ssse3 => bundle!("ssse3", "x86_64", ["ssse3"]),
-            Self::Avx2 => bundle!("avx2", "x86_64", ["avx2"]),
-            Self::Avx512 => bundle!("avx512", "x86_64", ["avx512f" "avx512bw" "avx512vl"]),
+            Self::Avx2 => bundle!("avx2", "x86_64", ["avx2" "bmi1" "bmi2" "popcnt"]),
+            Self::Avx512 => bundle!(
+                "avx512",
+                "x86_64",
+                ["avx512f" "avx512bw" "avx512vl" "bmi1" "bmi2" "popcnt"]
+            ),
             Self::Avx512vbmi => bundle!(
                 "avx512vbmi",
                 "x86_64",
-                ["avx512f" "avx512bw" "avx512vl" "avx512vbmi"]
+                ["avx512f" "avx512bw" "avx512vl" "bmi1" "bmi2" "popcnt" "avx512vbmi"]
             ),
             Self::Avx512gfni => bundle!(
                 "avx512gfni",
                 "x86_64",
-                ["avx512f" "avx512bw" "avx512vl" "avx512vbmi" "gfni"]
+                ["avx512f" "avx512bw" "avx512vl" "bmi1" "bmi2" "popcnt" "avx512vbmi" "gfni"]
             ),
             Self::Neon => bundle!("neon", "aarch64", ["neon"]),
         }
@@ -140,7 +146,7 @@ impl Isa {
     }
 
     /// The CPU features of the bundle, in the spelling of `#[target_feature]`; empty for
-    /// [`Isa::Scalar`]. A kernel of this ISA enables these and no others.
+    /// [`Isa::Scalar`]. A kernel of this ISA enables no others.
     pub const fn features(self) -> &'static [&'static str] {
         self.bundle().features
     }
@@ -161,7 +167,7 @@ impl Isa {
     ///
     /// With the feature `std` the CPU is asked, once per process
     /// (the standard library remembers the answer). Without it a `no_std` program cannot
-    /// ask: only features that were fixed when it was compiled count (`-C target-feature=+avx2`,
+    /// ask: only features that were fixed when it was compiled count (`-C target-feature=+ssse3`,
     /// `-C target-cpu=…`), and what every CPU of the target has: [`Isa::Sse2`] on x86-64,
     /// [`Isa::Neon`] on AArch64.
     #[inline]

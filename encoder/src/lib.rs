@@ -19,12 +19,14 @@ mod mq64;
 mod q64;
 #[cfg(feature = "std")]
 mod stream;
+#[allow(unsafe_code)]
+mod top_k;
 mod z_order;
 
 #[cfg(feature = "rayon")]
 pub use crate::batch::{
-    parallel_q64_decode_batch, parallel_q64_decode_batch_to_buffer, parallel_q64_encode_batch,
-    parallel_q64_encode_batch_to_buffer,
+    PARALLEL_FROM, parallel_q64_decode_batch, parallel_q64_decode_batch_to_buffer,
+    parallel_q64_encode_batch, parallel_q64_encode_batch_to_buffer,
 };
 pub use crate::batch::{
     q64_decode_batch, q64_decode_batch_to_buffer, q64_encode_batch, q64_encode_batch_to_buffer,
@@ -47,6 +49,9 @@ pub use crate::q64::{
 };
 #[cfg(feature = "std")]
 pub use crate::stream::{DecodeReader, EncodeWriter};
+#[cfg(feature = "rayon")]
+pub use crate::top_k::{parallel_top_k_batch, parallel_top_k_batch_to_buffer};
+pub use crate::top_k::{top_k_batch, top_k_batch_to_buffer, top_k_len, top_k_q64, top_k_to_buffer};
 pub use crate::z_order::{
     Z_ORDER_LEN, z_order_extended_to_buffer, z_order_q64, z_order_q64_extended, z_order_to_buffer,
 };

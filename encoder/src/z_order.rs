@@ -90,12 +90,13 @@ fn write(code: [u8; 4], output: &mut [u8]) -> Result<usize, Q64Error> {
 }
 
 fn code(embedding: &[u8]) -> [u8; 4] {
-    let [low, high] = [0, 8].map(|from| top_bits(first_eight(embedding.get(from..))));
+    let values: u128 = u128::from_le_bytes(first(embedding));
+    let (low, high) = (top_bits(values as u64), top_bits((values >> 64) as u64));
     (low | high << 16).to_be_bytes()
 }
 
 fn extended(embedding: &[u8]) -> [u8; 4] {
-    let values = first_eight(Some(embedding));
+    let values = u64::from_le_bytes(first(embedding));
     let plane = |k: u32| {
         let bits = values >> (4 + k) & 0x0101_0101_0101_0101;
         (bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
@@ -111,13 +112,12 @@ fn top_bits(values: u64) -> u32 {
     (bits | bits >> 24) as u32 & 0xffff
 }
 
-/// 8 values, the first one lowest, and zeros for those that are not there.
-fn first_eight(values: Option<&[u8]>) -> u64 {
-    let values = values.unwrap_or_default();
-    if let Some(eight) = values.first_chunk() {
-        return u64::from_le_bytes(*eight);
+/// The first values, and zeros for those that are not there.
+fn first<const N: usize>(embedding: &[u8]) -> [u8; N] {
+    if let Some(values) = embedding.first_chunk() {
+        return *values;
     }
-    let mut eight = [0; 8];
-    eight[..values.len()].copy_from_slice(values);
-    u64::from_le_bytes(eight)
+    let mut values = [0; N];
+    values[..embedding.len()].copy_from_slice(embedding);
+    values
 }

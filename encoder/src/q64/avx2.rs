@@ -37,7 +37,7 @@ use crate::error::DecodeError;
 const BLOCK: usize = 32;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
+pub(crate) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     let halves = |data: &[u8], text: &mut [Pair<Out>]| {
         encode_blocks(data, text, |d, t| ssse3::encode_block(d, t), scalar::encode);
     };
@@ -134,7 +134,7 @@ fn table(bytes: &[u8; 16]) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(bytes: &[u8; 32]) -> __m256i {
+pub(crate) fn load(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: a reference to 32 bytes is valid for reading 32 bytes; `loadu` asks for no alignment.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }

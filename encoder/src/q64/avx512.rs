@@ -32,7 +32,7 @@ use crate::error::DecodeError;
 pub(super) const BLOCK: usize = 64;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
+pub(crate) fn encode(data: &[u8], text: &mut [Pair<Out>]) {
     encode_blocks(
         data,
         text,
@@ -167,7 +167,7 @@ fn table(bytes: &[u8; 16]) -> __m512i {
 /// The first 64 bytes, or as many as there are and then zeros.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn load(bytes: &[u8]) -> __m512i {
+pub(crate) fn load(bytes: &[u8]) -> __m512i {
     load_or(bytes, _mm512_setzero_si512())
 }
 

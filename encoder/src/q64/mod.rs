@@ -15,9 +15,9 @@ use crate::isa::Isa;
 pub(crate) mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512gfni;
 #[cfg(target_arch = "x86_64")]

@@ -14,8 +14,10 @@ fn every_operation_has_a_kernel_for_every_isa_that_helps_it() {
     assert!(!Operation::ALL.is_empty());
     for operation in Operation::ALL {
         let mut isas = Isa::ALL.to_vec();
-        if *operation == Operation::Q64Decode {
-            isas.retain(|isa| *isa != Isa::Avx512gfni);
+        match operation {
+            Operation::Q64Decode => isas.retain(|isa| *isa != Isa::Avx512gfni),
+            Operation::TopK => isas = vec![Isa::Scalar, Isa::Avx2, Isa::Avx512],
+            _ => {}
         }
         assert_eq!(operation.paths(), isas, "{operation}");
     }
@@ -33,7 +35,9 @@ fn what_streams_is_a_path_too() {
     }
     let wide = [Isa::Avx2, Isa::Avx512, Isa::Avx512vbmi, Isa::Avx512gfni];
     assert_eq!(Operation::Q64Encode.streaming_paths(), wide);
-    assert!(Operation::Q64Decode.streaming_paths().is_empty());
+    for other in [Operation::Q64Decode, Operation::TopK] {
+        assert!(other.streaming_paths().is_empty(), "{other}");
+    }
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn cpu_has(feature: &str) -> bool {
     #[cfg(target_arch = "aarch64")]
     return has_one_of!("neon");
     #[cfg(not(target_arch = "aarch64"))]
-    has_one_of!("sse2" "ssse3" "avx2" "avx512f" "avx512bw" "avx512vl" "avx512vbmi" "gfni")
+    has_one_of!("sse2" "ssse3" "avx2" "bmi1" "bmi2" "popcnt" "avx512f" "avx512bw" "avx512vl" "avx512vbmi" "gfni")
 }
 
 #[test]
@@ -112,70 +116,89 @@ fn the_best_handle_uses_the_last_available_row() {
     assert_eq!(format!("{best:?}"), format!("{:?}", Encoder::default()));
 }
 
+/// The name of a kernel's function, and the ISAs that have it.
+type Kernel = (&'static str, &'static [Isa]);
+
+/// The folders of kernels, and those that are in their files.
+const FOLDERS: [(&str, &[Kernel]); 2] = [
+    (
+        "q64",
+        &[
+            ("encode", Operation::Q64Encode.paths()),
+            ("encode_streaming", Operation::Q64Encode.streaming_paths()),
+            ("decode", Operation::Q64Decode.paths()),
+        ],
+    ),
+    ("top_k", &[("top_k", Operation::TopK.paths())]),
+];
+
 /// The compiler does not compare what a kernel enables with what its ISA detects. Calling one is
-/// sound only if the two are the same.
+/// sound only if it enables nothing else.
 #[test]
-fn kernels_enable_the_features_of_their_isa() {
-    for isa in Isa::ALL {
-        let path = format!("{}/src/q64/{isa}.rs", env!("CARGO_MANIFEST_DIR"));
-        let source = fs::read_to_string(&path).expect("a file for each ISA");
-        let has = |kernel| {
-            let visible = |to| source.contains(&format!("\npub({to}) fn {kernel}("));
-            visible("super") || visible("crate")
-        };
-        let (encode, decode) = (Operation::Q64Encode, Operation::Q64Decode);
-        assert_eq!(has("encode"), encode.paths().contains(isa), "{path}");
-        assert_eq!(has("decode"), decode.paths().contains(isa), "{path}");
-        let streams = encode.streaming_paths().contains(isa);
-        assert_eq!(has("encode_streaming"), streams, "{path}");
-        let mut want = BTreeSet::new();
-        if *isa != Isa::Scalar {
-            want.insert(isa.features().join(","));
+fn kernels_enable_features_of_their_isa_alone() {
+    for (folder, kernels) in FOLDERS {
+        for &isa in Isa::ALL {
+            let path = format!("{}/src/{folder}/{isa}.rs", env!("CARGO_MANIFEST_DIR"));
+            if !kernels.iter().any(|(_, isas)| isas.contains(&isa)) {
+                assert!(!fs::exists(&path).unwrap(), "{path}");
+                continue;
+            }
+            let source = fs::read_to_string(&path).expect("a file for each ISA");
+            for (kernel, isas) in kernels {
+                let has = ["crate", "super"]
+                    .iter()
+                    .any(|seen| source.contains(&format!("\npub({seen}) fn {kernel}(")));
+                assert_eq!(has, isas.contains(&isa), "{kernel} of {path}");
+            }
+            let enabled = features_enabled(&source);
+            assert_eq!(enabled.is_empty(), isa == Isa::Scalar, "{path}");
+            assert_eq!(beyond(isa, &enabled), [""; 0], "{path}");
         }
-        assert_eq!(features_enabled(&source), want, "{path}");
     }
     let planted =
-        "#[target_feature(enable = \"avx2\")]\nfn f() {}\n#[target_feature(enable = \"bmi2\")]";
-    assert_eq!(
-        features_enabled(planted),
-        ["avx2", "bmi2"].map(String::from).into()
-    );
+        "#[target_feature(enable = \"avx2,bmi2\")]\nfn f() {}\n#[target_feature(enable = \"fma\")]";
+    let enabled = features_enabled(planted);
+    assert_eq!(enabled, ["avx2", "bmi2", "fma"].map(String::from).into());
+    assert_eq!(beyond(Isa::Avx2, &enabled), ["fma"]);
+}
+
+/// The features that an ISA does not have.
+fn beyond(isa: Isa, features: &BTreeSet<String>) -> Vec<&str> {
+    let features = features.iter().map(String::as_str);
+    features
+        .filter(|feature| !isa.features().contains(feature))
+        .collect()
 }
 
 /// That a row's kernel is safe to call rests on its being of the row's ISA. The types cannot say so; the names do.
 #[test]
 fn a_row_holds_the_kernels_of_its_own_isa() {
-    let source = include_str!("../../src/q64/mod.rs");
-    let rows = rows(source);
-    for isa in Isa::ALL.iter().filter(|isa| **isa != Isa::Scalar) {
-        let of_isa = rows.iter().filter(|(name, _)| *name == format!("{isa:?}"));
-        let modules: Vec<&str> = of_isa.map(|(_, module)| module.as_str()).collect();
-        assert!(!modules.is_empty(), "no row of {isa}");
-        assert!(
-            modules.iter().all(|module| *module == isa.name()),
-            "{isa}: {modules:?}"
-        );
+    for (folder, kernels) in FOLDERS {
+        let folder = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let source = fs::read_to_string(format!("{folder}/mod.rs")).expect("the tables' file");
+        let rows = rows(&source);
+        for isa in Isa::ALL.iter().filter(|isa| **isa != Isa::Scalar) {
+            let of_isa = rows.iter().filter(|(name, _)| *name == format!("{isa:?}"));
+            let modules: Vec<&str> = of_isa.map(|(_, module)| module.as_str()).collect();
+            let tables = kernels.iter().filter(|(_, isas)| isas.contains(isa));
+            assert_eq!(modules, vec![isa.name(); tables.count()], "{folder}: {isa}");
+        }
+
+        // A kernel's file that no table knows would never run.
+        for file in fs::read_dir(&folder).expect("the kernels' folder") {
+            let path = file.expect("an entry").path();
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .expect("a plain name")
+                .to_owned();
+            let known = Isa::ALL.iter().any(|isa| isa.name() == name)
+                || ["mod", "rows", "streaming"].contains(&&*name);
+            assert!(known, "{} is no ISA's file", path.display());
+        }
     }
     let planted = "(Isa::Sse2, on_x86_64!(avx2::encode)),";
-    assert_eq!(
-        self::rows(planted),
-        [("Sse2".to_owned(), "avx2".to_owned())]
-    );
-
-    // A kernel's file that no table knows would never run.
-    let files =
-        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/q64")).expect("the kernels' folder");
-    for file in files {
-        let path = file.expect("an entry").path();
-        let name = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .expect("a plain name")
-            .to_owned();
-        let known =
-            Isa::ALL.iter().any(|isa| isa.name() == name) || ["mod", "streaming"].contains(&&*name);
-        assert!(known, "{} is no ISA's file", path.display());
-    }
+    assert_eq!(rows(planted), [("Sse2".to_owned(), "avx2".to_owned())]);
 }
 
 /// The ISA and the module of each row with a kernel: `(Isa::Sse2, on_x86_64!(sse2::encode))`.
@@ -194,7 +217,8 @@ fn rows(source: &str) -> Vec<(String, String)> {
 fn features_enabled(source: &str) -> BTreeSet<String> {
     let lists = source.split("enable = \"").skip(1);
     lists
-        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .flat_map(|rest| rest.split('"').next().unwrap().split(','))
+        .map(str::to_owned)
         .collect()
 }
 

@@ -309,3 +309,54 @@ fn a_buffer_one_byte_short_is_refused_and_left_as_it_is() {
         }
     }
 }
+
+#[test]
+fn top_k_of_a_batch_is_that_of_its_rows() {
+    for (row_len, count) in [(1, 5), (16, 9), (255, 3), (257, 3), (384, 50), (1000, 0)] {
+        let matrix = noise(row_len as u64, row_len * count);
+        for k in [0, 1, 8, 300] {
+            let rows = matrix.chunks(row_len);
+            let want: String = rows.map(|row| q64::top_k_q64(row, k).unwrap()).collect();
+            assert_eq!(q64::top_k_batch(&matrix, row_len, k).unwrap(), want);
+            let mut text = vec![0xa5; want.len() + 3];
+            let len = q64::top_k_batch_to_buffer(&matrix, row_len, k, &mut text);
+            assert_eq!(len, Ok(want.len()));
+            assert_eq!(&text[..want.len()], want.as_bytes());
+            assert_eq!(text[want.len()..], [0xa5; 3]);
+            #[cfg(feature = "rayon")]
+            {
+                assert_eq!(
+                    q64::parallel_top_k_batch(&matrix, row_len, k).unwrap(),
+                    want
+                );
+                let mut text = vec![0xa5; want.len() + 3];
+                let len = q64::parallel_top_k_batch_to_buffer(&matrix, row_len, k, &mut text);
+                assert_eq!(len, Ok(want.len()));
+                assert_eq!(&text[..want.len()], want.as_bytes());
+                assert_eq!(text[want.len()..], [0xa5; 3]);
+            }
+            if let Some(short) = want.len().checked_sub(1) {
+                let mut text = vec![0xa5; short];
+                let refused = q64::top_k_batch_to_buffer(&matrix, row_len, k, &mut text);
+                assert_eq!(refused.unwrap_err().kind(), "buffer_too_small");
+                assert!(text.iter().all(|byte| *byte == 0xa5));
+            }
+        }
+    }
+}
+
+#[test]
+fn top_k_of_bad_rows_is_refused() {
+    let kind = |rows: &[u8], row_len, k| q64::top_k_batch(rows, row_len, k).unwrap_err().kind();
+    assert_eq!(kind(&[1, 2, 3], 2, 1), "bad_rows");
+    assert_eq!(kind(&[1, 2, 3], 0, 1), "bad_rows");
+    assert_eq!(kind(&[], 0, 1), "bad_rows");
+    assert_eq!(kind(&[0; 65_536], 65_536, 1), "too_long");
+    assert_eq!(kind(&[1, 2], 2, 65_536), "too_many");
+    assert_eq!(kind(&[1, 2], 2, usize::MAX), "too_many");
+    assert_eq!(
+        q64::top_k_batch(&[], usize::MAX / 2, 1).unwrap_err().kind(),
+        "too_long"
+    );
+    assert_eq!(q64::top_k_batch(&[], 384, 8).unwrap(), "");
+}

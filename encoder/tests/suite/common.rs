@@ -97,3 +97,15 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     };
     (0..len).map(|_| byte()).collect()
 }
+
+/// The bytes that hex digits stand for.
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex
+        .chars()
+        .map(|digit| digit.to_digit(16).unwrap() as u8)
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| 16 * pair[0] + pair[1])
+        .collect()
+}

@@ -1,6 +1,6 @@
 //! Answers that were computed elsewhere, from every instruction set that can run here.
 
-use crate::common::{self, Refusal, encoders};
+use crate::common::{self, Refusal, bytes, encoders};
 
 const ENCODED: &[(&str, &str)] = &[
     ("", ""),
@@ -57,17 +57,6 @@ const DECODED: &[(&str, Result<&str, Refusal>)] = &[
         Err(("invalid_character", Some(79))),
     ),
 ];
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .map(|digit| digit.to_digit(16).unwrap() as u8)
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| 16 * pair[0] + pair[1])
-        .collect()
-}
 
 #[test]
 fn encode_gives_the_known_text() {

@@ -9,4 +9,5 @@ mod known_answers;
 mod mq64;
 #[cfg(feature = "std")]
 mod stream;
+mod top_k;
 mod z_order;

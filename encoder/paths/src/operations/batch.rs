@@ -1,6 +1,7 @@
 //! Batches: each row of a matrix on its own, on the calling thread or on several.
 
 use pathproof::{CodePath, Input, Operation, Outcome};
+use q64::PARALLEL_FROM;
 
 use super::{SHORT, failure};
 use crate::reference;
@@ -34,6 +35,7 @@ pub(super) fn encode() -> Operation {
         })
         .via("parallel")
         .on_threads()
+        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, encode| {
@@ -76,10 +78,50 @@ pub(super) fn decode() -> Operation {
         })
         .via("parallel")
         .on_threads()
+        .switches_at(&[2 * PARALLEL_FROM, 4 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, decode| {
         rows_alone(i, decode, row(i))
+    })
+}
+
+pub(super) fn top_k() -> Operation {
+    let k = |i: &Input<'_>| i.get("k") as usize;
+    Operation::new("top_k_batch", move |i| {
+        reference::batch::top_k(i.bytes(), row(i), k(i))
+    })
+    .param("row", &[&[16], &[1], &[0], &[300], &[64]])
+    .param("k", &[&[4], &[0], &[1], &[70]])
+    .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
+    .capacity(move |i| {
+        let len = reference::top_k::len(row(i), k(i));
+        len * i.bytes().len().checked_div(row(i)).unwrap_or(0)
+    })
+    .refuses_short(SHORT)
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", move |i| {
+            q64::top_k_batch(i.bytes(), row(i), k(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", move |i, out| {
+            q64::parallel_top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, top_k| {
+        rows_alone(i, top_k, row(i))
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use pathproof::{CodePath, Failure, Operation, Reason};
+use pathproof::{CodePath, Failure, Input, Operation, Reason};
 use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 
 use crate::reference;
@@ -14,6 +14,7 @@ mod eq64;
 mod mq64;
 mod q64_text;
 mod stream;
+mod top_k;
 mod z_order;
 
 /// Embeddings of all-MiniLM-L6-v2 in three 8-bit forms, and LSA vectors of a width that is no multiple of a block; see NOTICE.
@@ -63,10 +64,12 @@ pub fn operations() -> Vec<Operation> {
         mq64::encode(),
         mq64::encode_with_levels(),
         mq64::decode(),
+        top_k::top_k(),
         z_order::z_order(),
         z_order::extended(),
         batch::encode(),
         batch::decode(),
+        batch::top_k(),
         stream::encode(),
         stream::decode(),
     ];
@@ -103,13 +106,13 @@ fn switches(of: q64::Operation, isa: Isa) -> &'static [usize] {
 fn chosen(
     of: q64::Operation,
     // Not function pointers: a call through one would be measured, too.
-    fills: impl Fn(&[u8], &mut [u8]) -> Result<usize, Q64Error> + Copy + 'static,
-    returns: impl Fn(&[u8]) -> Result<Vec<u8>, Q64Error> + Copy + 'static,
-    capacity: fn(usize) -> usize,
+    fills: impl Fn(&Input<'_>, &mut [u8]) -> Result<usize, Q64Error> + Copy + 'static,
+    returns: impl Fn(&Input<'_>) -> Result<Vec<u8>, Q64Error> + Copy + 'static,
+    capacity: fn(&Input<'_>) -> usize,
 ) -> [CodePath; 4] {
-    let into_fresh = move |data: &[u8]| {
-        let mut answer = vec![0; capacity(data.len())];
-        fills(data, &mut answer).map(|_| answer)
+    let into_fresh = move |i: &Input<'_>| {
+        let mut answer = vec![0; capacity(i)];
+        fills(i, &mut answer).map(|_| answer)
     };
     let shelf = Shelf::new();
     // Not by `Encoder::new`, whose first call of a process is to be a verified one.
@@ -117,13 +120,11 @@ fn chosen(
     let isa = of.paths().iter().copied().rfind(available);
     let isa = isa.unwrap_or(Isa::Scalar);
     [
-        CodePath::fills("auto", move |i, out| fills(i.bytes(), out).map_err(failure)),
-        CodePath::returns("auto", move |i| returns(i.bytes()).map_err(failure)),
-        CodePath::returns("auto", move |i| into_fresh(i.bytes()).map_err(failure)).via("fresh"),
+        CodePath::fills("auto", move |i, out| fills(i, out).map_err(failure)),
+        CodePath::returns("auto", move |i| returns(i).map_err(failure)),
+        CodePath::returns("auto", move |i| into_fresh(i).map_err(failure)).via("fresh"),
         CodePath::returns("auto", move |i| {
-            returns(i.bytes())
-                .map_err(failure)
-                .map(|answer| shelf.keep(answer))
+            returns(i).map_err(failure).map(|answer| shelf.keep(answer))
         })
         .via("kept"),
     ]
@@ -148,9 +149,10 @@ fn promised(of: q64::Operation, isa: Isa, path: CodePath) -> CodePath {
         Isa::Avx512 | Isa::Avx512vbmi | Isa::Avx512gfni => 64,
         _ => 16,
     };
-    // Text is twice as long as the data that fills a register.
+    // Text is twice as long as the data that fills a register. Top-k takes as many bytes as a mask has bits.
     let block = match of {
         q64::Operation::Q64Decode => 2 * register,
+        q64::Operation::TopK => 64,
         _ => register,
     };
     path.executes(apart)

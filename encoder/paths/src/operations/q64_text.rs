@@ -32,9 +32,9 @@ pub(super) fn encode() -> Operation {
     });
     let chosen = chosen(
         of,
-        q64::q64_encode_to_buffer,
-        |data| Ok(q64::q64_encode(data).into_bytes()),
-        |len| 2 * len,
+        |i, out| q64::q64_encode_to_buffer(i.bytes(), out),
+        |i| Ok(q64::q64_encode(i.bytes()).into_bytes()),
+        |i| 2 * i.bytes().len(),
     );
 
     Operation::new(of.name(), |i| Ok(reference::q64::encode(i.bytes())))
@@ -89,9 +89,9 @@ pub(super) fn decode() -> Operation {
     });
     let chosen = chosen(
         of,
-        |text, out| q64::q64_decode_to_buffer(text, out),
-        |text| q64::q64_decode(text),
-        |len| len / 2,
+        |i, out| q64::q64_decode_to_buffer(i.bytes(), out),
+        |i| q64::q64_decode(i.bytes()),
+        |i| i.bytes().len() / 2,
     );
 
     Operation::new(of.name(), |i| reference::q64::decode(i.bytes()))

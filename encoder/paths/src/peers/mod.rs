@@ -2,4 +2,5 @@
 
 pub(crate) mod q64;
 mod roofline;
+pub(crate) mod top_k;
 pub(crate) mod z_order;

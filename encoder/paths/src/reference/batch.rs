@@ -2,7 +2,7 @@
 
 use pathproof::{Failure, Outcome};
 
-use super::q64;
+use super::{q64, top_k};
 
 /// The text of each row, one after the other.
 pub(crate) fn encode(matrix: &[u8], row: usize) -> Outcome<Vec<u8>> {
@@ -20,6 +20,15 @@ pub(crate) fn decode(text: &[u8], row: usize) -> Outcome<Vec<u8>> {
         data.extend(decoded);
     }
     Ok(data)
+}
+
+/// The text of the largest of each row, one after the other.
+pub(crate) fn top_k(matrix: &[u8], row: usize, k: usize) -> Outcome<Vec<u8>> {
+    let mut text = Vec::new();
+    for row in rows(matrix, row)? {
+        text.extend(top_k::top_k(row, k)?);
+    }
+    Ok(text)
 }
 
 /// Whole rows, and no others.

@@ -22,7 +22,7 @@ use crate::operation::{Operation, Params, Rows};
 /// Bytes above this size are written to a file, and the token names the file.
 const INLINE_LIMIT: usize = 16 << 10;
 /// The longest input; what asks for more is refused instead of taking all memory.
-const LONGEST: usize = 256 << 20;
+pub(crate) const LONGEST: usize = 256 << 20;
 
 /// One input of one operation, and where in memory its buffers lie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -440,6 +440,15 @@ pub(crate) struct Rows {
     pub(crate) row: usize,
 }
 
+/// A call as it is made in real use, to be timed.
+pub(crate) struct Load {
+    pub(crate) name: Text,
+    /// Plain bytes.
+    pub(crate) bytes: usize,
+    /// Where they are not the usual ones.
+    pub(crate) params: Params,
+}
+
 /// One function of a codec: the independent reference, and every path that must agree with it.
 pub struct Operation {
     pub(crate) name: Text,
@@ -447,6 +456,7 @@ pub struct Operation {
     pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
     pub(crate) usual: Params,
     pub(crate) longest: Option<usize>,
+    pub(crate) loads: Vec<Load>,
     pub(crate) from_bytes: Option<Box<PlainFn>>,
     pub(crate) parts: Vec<Box<PlainFn>>,
     pub(crate) capacity: Box<dyn Fn(&Input<'_>) -> usize>,
@@ -471,6 +481,7 @@ impl Operation {
             params: Vec::new(),
             usual: Params::new(),
             longest: None,
+            loads: Vec::new(),
             from_bytes: None,
             parts: Vec::new(),
             capacity: Box::new(|_| 0),
@@ -496,8 +507,23 @@ impl Operation {
     /// The values of parameters with which receipts, counts and times are taken, and single positions damaged; of a parameter that
     /// is not named here, the first that the sweeps give it.
     pub fn usual(mut self, params: &[(&'static str, &[u64])]) -> Self {
-        let named = params.iter().map(|(name, v)| ((*name).into(), v.to_vec()));
-        self.usual.extend(named);
+        self.usual.extend(by_name(params));
+        self
+    }
+
+    /// A call as it is made in real use, by its name: `load("10,000 rows of 384", 3_840_000, &[("row", &[384])])`. `time` measures
+    /// it beside the sizes; parameters that are not named have their [`usual`](Self::usual) values.
+    pub fn load(
+        mut self,
+        name: impl Into<Text>,
+        bytes: usize,
+        params: &[(&'static str, &[u64])],
+    ) -> Self {
+        self.loads.push(Load {
+            name: name.into(),
+            bytes,
+            params: by_name(params).collect(),
+        });
         self
     }
 
@@ -606,6 +632,11 @@ impl Operation {
     }
 }
 
+fn by_name(params: &[(&'static str, &[u64])]) -> impl Iterator<Item = (Text, Vec<u64>)> {
+    let owned = |(name, value): &(&'static str, &[u64])| ((*name).into(), value.to_vec());
+    params.iter().map(owned)
+}
+
 /// Says what is wrong with a client's list: names that could not be printed, parsed or told apart.
 pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
     let plain = |name: &str| {
@@ -639,12 +670,34 @@ pub(crate) fn check(operations: &[Operation]) -> Result<(), String> {
                 ));
             }
         }
-        for param in operation.usual.keys() {
+        let of_loads = operation.loads.iter().flat_map(|load| load.params.keys());
+        for param in operation.usual.keys().chain(of_loads) {
             if operation.params.iter().all(|(name, _)| name != param) {
                 let known: Vec<_> = operation.params.iter().map(|(name, _)| &**name).collect();
                 return Err(format!(
-                    "operation {name}: usual value of {param:?}, and its parameters are [{}]; declare it with Operation::param",
+                    "operation {name}: a value is given to {param:?}, and its parameters are [{}]; declare it with Operation::param",
                     known.join(", ")
+                ));
+            }
+        }
+        let mut loads = std::collections::BTreeSet::new();
+        for Load {
+            name: load, bytes, ..
+        } in &operation.loads
+        {
+            let is_number = load.parse::<u64>().is_ok();
+            if load.trim().is_empty() || load.lines().count() > 1 || is_number {
+                return Err(format!(
+                    "operation {name}: a load is named {load:?}; a line of words that is no number was expected"
+                ));
+            }
+            if !loads.insert(load) {
+                return Err(format!("operation {name}: two loads are named {load:?}"));
+            }
+            let most = operation.most().min(crate::case::LONGEST);
+            if !(1..=most).contains(bytes) {
+                return Err(format!(
+                    "operation {name}: the load {load:?} has {bytes} plain bytes, and 1 to {most} are possible"
                 ));
             }
         }
@@ -715,7 +768,19 @@ mod tests {
         for (refused, says) in [
             (
                 of(|op| op.param("k", &[&[1]]).usual(&[("q", &[3])])),
-                "usual value of \"q\", and its parameters are [k]",
+                "a value is given to \"q\", and its parameters are [k]",
+            ),
+            (of(|op| op.load("all", 9, &[("q", &[])])), "given to \"q\""),
+            (of(|op| op.load("4096", 9, &[])), "named \"4096\""),
+            (of(|op| op.load(" ", 9, &[])), "named \" \""),
+            (
+                of(|op| op.load("a", 9, &[]).load("a", 8, &[])),
+                "two loads are named \"a\"",
+            ),
+            (of(|op| op.load("a", 0, &[])), "has 0 plain bytes"),
+            (
+                of(|op| op.load("a", 5, &[]).longest(4)),
+                "5 plain bytes, and 1 to 4",
             ),
             (
                 of(|op| op.rows("set", &[0; 20], 10).longest(9)),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arena::Buffer;
 use crate::case::{Case, Place, Shape, Source, mix, rng};
 use crate::check::{Prepared, Subject};
-use crate::operation::{Answer, Call, CodePath, Input, Operation, Outcome};
+use crate::operation::{Answer, Call, CodePath, Input, Operation, Outcome, Params};
 use crate::page::Page;
 use crate::params;
 use crate::verdict::{Verdict, compare};
@@ -27,6 +27,29 @@ const WARM_CALLS: u64 = 500;
 const WARM_TIME: Duration = Duration::from_millis(200);
 /// The quantile of a subject's batches that stands for it: low, since whatever else the machine does only adds.
 const QUANTILE: f64 = 0.1;
+
+/// What a call is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Given {
+    /// So many plain bytes, and the usual values of parameters.
+    Bytes(usize),
+    /// What this load of the operation says.
+    Load(usize),
+}
+
+impl Given {
+    fn of(self, operation: &Operation) -> Result<(usize, Params), String> {
+        let mut params = params::usual(operation);
+        match self {
+            Given::Bytes(bytes) => Ok((bytes, params)),
+            Given::Load(number) => {
+                let load = operation.loads.get(number).ok_or("no such load")?;
+                params.extend(load.params.clone());
+                Ok((load.bytes, params))
+            }
+        }
+    }
+}
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -61,7 +84,7 @@ pub(crate) struct Nanos {
     pub(crate) criterion: Option<f64>,
 }
 
-/// The times of the subjects of an operation at one size, and the bytes of work that they do.
+/// The times of the subjects of an operation at one size or load, and the bytes of work that they do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Times {
     pub(crate) work: usize,
@@ -90,18 +113,19 @@ struct Desk {
     loaded: Option<Rc<Prepared>>,
 }
 
-/// Measures the subjects `wanted` on `size` plain bytes.
+/// Measures the subjects `wanted`.
 ///
 /// # Errors
 /// The reference of the operation or of a peer failed, or criterion did.
 pub(crate) fn time(
     operation: &Operation,
     wanted: &[usize],
-    size: usize,
+    given: Given,
     seed: u64,
     pace: Pace,
     page: &Page,
 ) -> Result<Times, String> {
+    let (size, params) = given.of(operation)?;
     let source = Source::Seeded {
         seed: mix(&[seed, size as u64]) >> 16,
         len: size,
@@ -110,7 +134,7 @@ pub(crate) fn time(
     let case = Case {
         operation: operation.name.to_string(),
         source,
-        params: params::usual(operation),
+        params,
         input: Place::At(0),
         output: Place::At(0),
         warm: 0,

@@ -80,6 +80,15 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         let longest = operation
             .longest
             .map(|bytes| format!("at most {bytes} plain bytes"));
+        let loads = operation.loads.iter().map(|(name, bytes, params)| {
+            let values = params
+                .iter()
+                .map(|(name, v)| format!(", {name} {}", list_of(v)));
+            format!(
+                "the load \"{name}\" of {bytes} plain bytes{}",
+                values.collect::<String>()
+            )
+        });
         let sets = operation
             .sets
             .iter()
@@ -89,7 +98,12 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
             .iter()
             .map(|law| format!("the law \"{law}\""));
         let cases: u64 = operation.checks.iter().map(|(_, count)| count).sum();
-        let also: Vec<_> = params.chain(longest).chain(sets).chain(laws).collect();
+        let also: Vec<_> = params
+            .chain(longest)
+            .chain(sets)
+            .chain(laws)
+            .chain(loads)
+            .collect();
         let also = if also.is_empty() {
             String::new()
         } else {

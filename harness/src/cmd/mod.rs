@@ -170,7 +170,7 @@ enum Verb {
     Time {
         /// Which paths; all by default.
         filter: Option<String>,
-        /// Plain bytes a call; by default 64, 384, 768, 1536, 4096, 65536, 1 MiB and 64 MiB.
+        /// Plain bytes a call; by default 64, 384, 768, 1536, 4096, 65536, 1 MiB and 64 MiB, unless loads are named.
         #[arg(
             long,
             value_delimiter = ',',
@@ -178,6 +178,9 @@ enum Verb {
             env = "PATHPROOF_SIZES"
         )]
         sizes: Vec<usize>,
+        /// A load of the client's, by its name; by default all of them, unless sizes are named.
+        #[arg(long = "load", value_name = "NAME")]
+        loads: Vec<String>,
         /// What inputs and placements are drawn from.
         #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
         seed: u64,
@@ -407,15 +410,9 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
         Some(Verb::Time {
             filter,
             sizes,
+            loads,
             seed,
-        }) => {
-            let sizes = if sizes.is_empty() {
-                &time::SIZES[..]
-            } else {
-                sizes
-            };
-            time::time(common, &launch, filter.as_deref(), sizes, *seed)
-        }
+        }) => time::time(common, &launch, filter.as_deref(), sizes, loads, *seed),
         Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
     }
 }

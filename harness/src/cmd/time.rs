@@ -1,4 +1,5 @@
-//! `time`: how fast each path is, beside its peers and against what the memory system allows.
+//! `time`: how fast each path is, at sizes and under the client's loads, beside its peers and against what the memory system
+//! allows.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
@@ -6,14 +7,14 @@ use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 use super::Common;
 use super::session::{Session, any, complain, matches_nothing, program, select};
 use crate::ledger::exit;
-use crate::plan::Settings;
-use crate::time::{Nanos, Pace, Timed, Times};
+use crate::plan::{Settings, quoted};
+use crate::time::{Given, Nanos, Pace, Timed, Times};
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request, SubjectEntry};
 use crate::worker::{Host, Launch, Stop};
 
 /// Plain bytes a call: common widths of embeddings, a page, and what fits each level of a cache and none.
-pub(super) const SIZES: [usize; 8] = [64, 384, 768, 1536, 4096, 64 << 10, 1 << 20, 64 << 20];
+const SIZES: [usize; 8] = [64, 384, 768, 1536, 4096, 64 << 10, 1 << 20, 64 << 20];
 /// Beyond it, inputs and answers of all peers together would not fit the memory of an ordinary machine.
 const LARGEST: usize = 256 << 20;
 const FULL: Pace = Pace {
@@ -22,6 +23,34 @@ const FULL: Pace = Pace {
     slice: 100,
     criterion: Some((50, 150)),
 };
+/// What is to be measured of each operation.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    sizes: &'a [usize],
+    loads: Loads<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Loads<'a> {
+    All,
+    Named(&'a [String]),
+}
+
+impl Wanted<'_> {
+    /// With what the measurement is to be given, its name in the records.
+    fn of(self, entry: &OperationEntry) -> Vec<(Given, String)> {
+        let sizes = self.sizes.iter().filter(|size| entry.takes(**size));
+        let sizes = sizes.map(|size| (Given::Bytes(*size), size.to_string()));
+        let loads = entry.loads.iter().enumerate();
+        let loads = loads.filter(|(_, (name, ..))| match self.loads {
+            Loads::All => true,
+            Loads::Named(names) => names.contains(name),
+        });
+        let loads = loads.map(|(number, (name, ..))| (Given::Load(number), name.clone()));
+        sizes.chain(loads).collect()
+    }
+}
+
 /// What `run` measures, to be done in seconds.
 const SHORT_SIZES: [usize; 2] = [384, 4096];
 const SHORT: Pace = Pace {
@@ -41,6 +70,7 @@ pub(super) fn time(
     launch: &Launch,
     filter: Option<&str>,
     sizes: &[usize],
+    loads: &[String],
     seed: u64,
 ) -> Result<u8, String> {
     let settings = Settings {
@@ -60,6 +90,32 @@ pub(super) fn time(
         complain(matches_nothing(&catalog, filter));
         return Ok(exit::NOTHING);
     }
+    let offered = || {
+        let chosen = catalog.operations.iter().zip(&selected);
+        let chosen = chosen.filter(|(_, selected)| selected.contains(&true));
+        chosen.flat_map(|(entry, _)| entry.loads.iter().map(|(name, ..)| name))
+    };
+    if let Some(load) = loads
+        .iter()
+        .find(|load| offered().all(|name| name != *load))
+    {
+        let offered: Vec<&str> = offered().map(String::as_str).collect();
+        return Err(format!(
+            "--load {load:?}: these operations have no such load; they have [{}]",
+            offered.join("; ")
+        ));
+    }
+    // Who names some wants no others.
+    let wanted = match (sizes, loads) {
+        ([], []) => Wanted {
+            sizes: &SIZES,
+            loads: Loads::All,
+        },
+        _ => Wanted {
+            sizes,
+            loads: Loads::Named(loads),
+        },
+    };
     let mut session = Session::begin(common, "time", Some(seed), None)?;
     common.note(format_args!("seed {seed}"));
     let measured = measure(
@@ -67,7 +123,7 @@ pub(super) fn time(
         &mut host,
         &catalog,
         &selected,
-        sizes,
+        wanted,
         FULL,
         &mut session,
     );
@@ -129,7 +185,10 @@ pub(super) fn short(
         &mut host,
         catalog,
         selected,
-        &SHORT_SIZES,
+        Wanted {
+            sizes: &SHORT_SIZES,
+            loads: Loads::Named(&[]),
+        },
         SHORT,
         session,
     )?;
@@ -150,7 +209,7 @@ fn measure(
     host: &mut Host,
     catalog: &Catalog,
     selected: &[Vec<bool>],
-    sizes: &[usize],
+    wanted: Wanted<'_>,
     pace: Pace,
     session: &mut Session<'_>,
 ) -> Result<Vec<PathRow>, String> {
@@ -166,9 +225,10 @@ fn measure(
     } else {
         ProgressDrawTarget::stderr()
     };
-    let bar = ProgressBar::with_draw_target(Some((chosen().count() * sizes.len()) as u64), target);
+    let count: usize = chosen().map(|(_, entry)| wanted.of(entry).len()).sum();
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target);
     let style = ProgressStyle::with_template(
-        "timing {wide_bar} {pos} of {len} sizes, {eta} left; now: {msg}",
+        "timing {wide_bar} {pos} of {len} sizes and loads, {eta} left; now: {msg}",
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut measured = Vec::new();
@@ -189,12 +249,16 @@ fn measure(
         };
         let subjects: Vec<usize> = (0..entry.subjects.len()).filter(base).collect();
         let mut rows: Vec<PathRow> = subjects.iter().map(|s| row(entry, *s)).collect();
-        for &size in sizes.iter().filter(|size| entry.takes(**size)) {
-            bar.set_message(format!("{}, {size} bytes", entry.name));
+        for (given, name) in wanted.of(entry) {
+            let shown = match given {
+                Given::Bytes(bytes) => format!("{bytes} bytes"),
+                Given::Load(_) => name.clone(),
+            };
+            bar.set_message(format!("{}, {shown}", entry.name));
             let request = Request::Time {
                 operation,
                 subjects: subjects.clone(),
-                size,
+                given,
                 pace,
             };
             let times = match host.ask(&request, &mut |_, _, _| {}) {
@@ -204,7 +268,7 @@ fn measure(
                 Err(Stop::Death(death)) => {
                     let path = entry.path_name(death.at.subject);
                     return Err(format!(
-                        "{path} at {size} bytes: {}; `verify {path}` finds the case",
+                        "{path}, {shown}: {}; `verify {path}` finds the case",
                         death.verdict()
                     ));
                 }
@@ -212,7 +276,8 @@ fn measure(
             for record in (Table {
                 entry,
                 subjects: &subjects,
-                size,
+                given,
+                name: &name,
                 seed: host.seed(),
                 times: &times,
             })
@@ -257,11 +322,12 @@ fn row(entry: &OperationEntry, subject: usize) -> PathRow {
     }
 }
 
-/// The times of an operation at one size, and what follows from them.
+/// The times of an operation at one size or load, and what follows from them.
 struct Table<'a> {
     entry: &'a OperationEntry,
     subjects: &'a [usize],
-    size: usize,
+    given: Given,
+    name: &'a str,
     seed: u64,
     times: &'a Times,
 }
@@ -326,14 +392,18 @@ impl Table<'_> {
                 self.find(|s| s.peer && s.isa == ROOFLINE),
             ));
         }
-        if self.size == SIZES[0] && !its.peer && its.delivery == "fills" {
+        if self.given == Given::Bytes(SIZES[0]) && !its.peer && its.delivery == "fills" {
             let nanos: Vec<f64> = placements.iter().map(|n| n.turns).collect();
             let value = median(&nanos).ok_or_else(|| "no placement".into());
             let mut figure = self.figure(i, "a call", "ns", value);
             if let Record::Figure(figure) = &mut figure {
-                figure.split = Some(format!("{} B", self.size));
+                figure.split = Some(format!("{} B", self.name));
             }
             records.push(figure);
+        }
+        // Beside each other in one table, a load's throughputs say the rest.
+        if let Given::Load(_) = self.given {
+            return records;
         }
         // What it costs to have the ISA chosen at run time; said only where all that it chooses from was measured.
         if its.isa == "auto"
@@ -416,7 +486,7 @@ impl Table<'_> {
 
     fn figure(&self, i: usize, quantity: &str, unit: &str, value: Result<f64, String>) -> Record {
         let its = &self.entry.subjects[self.subjects[i]];
-        let figure = Figure::new(quantity, value, unit).split(self.size.to_string());
+        let figure = Figure::new(quantity, value, unit).split(self.name);
         Record::Figure(figure.of(&self.entry.name, &its.isa, &its.delivery))
     }
 
@@ -424,24 +494,19 @@ impl Table<'_> {
         let subject = self.subjects[i];
         let its = &self.entry.subjects[subject];
         let path = self.entry.path_name(subject);
+        let (on, again) = match self.given {
+            Given::Bytes(size) => (format!("{size} plain bytes"), format!("--sizes {size}")),
+            Given::Load(_) => (self.name.into(), format!("--load {}", quoted(self.name))),
+        };
         Finding {
             operation: self.entry.name.clone(),
             isa: its.isa.clone(),
             delivery: its.delivery.clone(),
             verdict: verdict.kind().into(),
-            detail: format!(
-                "{} (on the input to be timed, {} plain bytes)",
-                verdict.detail(),
-                self.size
-            ),
+            detail: format!("{} (on the input to be timed, {on})", verdict.detail(),),
             dump: side_by_side(verdict),
             token: String::new(),
-            command: format!(
-                "{} time {path} --sizes {} --seed {}",
-                program(),
-                self.size,
-                self.seed
-            ),
+            command: format!("{} time {path} {again} --seed {}", program(), self.seed),
         }
     }
 }
@@ -480,6 +545,7 @@ mod tests {
             params: Vec::new(),
             usual: Default::default(),
             longest: None,
+            loads: Vec::new(),
             sets: Vec::new(),
             laws: Vec::new(),
             accepted: None,
@@ -515,7 +581,8 @@ mod tests {
         let records = Table {
             entry: &entry,
             subjects: &subjects,
-            size: 64,
+            given: Given::Bytes(64),
+            name: "64",
             seed: 1,
             times: &times,
         }

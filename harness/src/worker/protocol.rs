@@ -12,7 +12,7 @@ use crate::operation::{Failure, Params};
 use crate::plan::{Check, Settings};
 use crate::receipt::{Class, Stepped, long};
 use crate::step::implied;
-use crate::time::{Pace, Times};
+use crate::time::{Given, Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
 /// Grows with every change of the frames; parent and worker must have the same.
@@ -48,11 +48,11 @@ pub(crate) enum Request {
     },
     /// What the reference says of a case; answered by `Answer`.
     Reference { operation: usize, case: Case },
-    /// Measure subjects on so many plain bytes; answered by `Times`.
+    /// Measure subjects; answered by `Times`.
     Time {
         operation: usize,
         subjects: Vec<usize>,
-        size: usize,
+        given: Given,
         pace: Pace,
     },
     /// Step one call of each subject on an input of a class; answered by `Stepped`.
@@ -192,6 +192,8 @@ pub(crate) struct OperationEntry {
     pub(crate) usual: Params,
     /// How many plain bytes a case is made from at most.
     pub(crate) longest: Option<usize>,
+    /// Calls as they are made in real use: name, plain bytes, the values of parameters that are not the usual ones.
+    pub(crate) loads: Vec<(String, usize, Params)>,
     /// Sets of real data: name, rows, bytes a row.
     pub(crate) sets: Vec<(String, usize, usize)>,
     pub(crate) laws: Vec<String>,

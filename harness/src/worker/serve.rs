@@ -54,6 +54,11 @@ impl Catalog {
                 .collect(),
             usual: params::usual(operation),
             longest: operation.longest,
+            loads: operation
+                .loads
+                .iter()
+                .map(|load| (load.name.to_string(), load.bytes, load.params.clone()))
+                .collect(),
             sets: operation
                 .rows
                 .iter()
@@ -166,12 +171,12 @@ pub(crate) fn serve(
             Request::Time {
                 operation,
                 subjects,
-                size,
+                given,
                 pace,
             } => time(
                 &operations[operation],
                 &subjects,
-                size,
+                given,
                 settings.seed,
                 pace,
                 page,

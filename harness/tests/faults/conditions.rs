@@ -191,7 +191,11 @@ fn no_case_is_longer_than_the_longest() {
         );
     }
     let listed = zoo(&["list", "bounded", "--quiet"]);
-    for says in ["k over 1, 9, usually 4", "at most 300 plain bytes"] {
+    for says in [
+        "k over 1, 9, usually 4",
+        "at most 300 plain bytes",
+        "the load \"the longest, with 9\" of 300 plain bytes, k 9",
+    ] {
         assert!(listed.stdout.contains(says), "no {says:?} in {listed:#?}");
     }
     let own = write("rows of 301", [7; 301]);

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use pathproof_reports::{Figure, Report};
 
-use crate::run::zoo;
+use crate::run::{shell, zoo};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -13,6 +13,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         }),
         Trial::test("the_spread_lies_around_the_middle", || {
             the_spread_lies_around_the_middle();
+            Ok(())
+        }),
+        Trial::test("loads_are_timed_where_a_path_agrees_on_them", || {
+            loads_are_timed_where_a_path_agrees_on_them();
             Ok(())
         }),
         Trial::test("sizes_that_no_memory_holds_are_exit_2", || {
@@ -73,6 +77,46 @@ fn a_path_is_timed_only_where_it_agrees() {
         ("answers/wrong-tail/fills", "differs")
     );
     assert!(finding.command.contains("--sizes 11"), "{finding:?}");
+}
+
+/// The end of `wrong-at-the-end` is wrong with 9 alone, which is not the usual value.
+fn loads_are_timed_where_a_path_agrees_on_them() {
+    let time = |args: &[&str]| zoo(&[&["time"], args, &["--format", "json", "--quiet"]].concat());
+    let (ten, longest) = ("ten, once", "the longest, with 9");
+    let ran = time(&[
+        "bounded/wrong-at-the-end",
+        "--sizes",
+        "300",
+        "--load",
+        longest,
+    ]);
+    assert_eq!(ran.exit, Some(1), "{ran:#?}");
+    let report = ran.records();
+    let wrong = "bounded/wrong-at-the-end/fills";
+    let of = |path, given| figure(&report, path, "throughput", given).value;
+    assert_eq!(of(wrong, longest), None);
+    for fine in [of(wrong, "300"), of("bounded/scalar/fills", longest)] {
+        assert!(fine.is_some_and(|speed| speed > 0.0), "{ran:#?}");
+    }
+    let finding = report.findings().next().expect("a finding");
+    assert!(finding.detail.contains(longest), "{finding:?}");
+    assert!(
+        finding.command.contains("--load 'the longest, with 9'"),
+        "{finding:?}"
+    );
+    let again = shell(&finding.command);
+    assert_eq!(again.exit, Some(1), "{again:#?}");
+
+    // By default everything, where it is no longer than the longest.
+    let ran = time(&["bounded/scalar"]);
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    let throughput = report.figures().filter(|f| f.quantity == "throughput");
+    let given: Vec<_> = throughput.filter_map(|f| f.split.as_deref()).collect();
+    assert_eq!(given, ["64", ten, longest]);
+    let ran = time(&["bounded/scalar", "--load", "eleven"]);
+    assert_eq!(ran.exit, Some(2), "{ran:#?}");
+    assert!(ran.stderr.contains("they have [ten, once; "), "{ran:#?}");
 }
 
 fn the_spread_lies_around_the_middle() {

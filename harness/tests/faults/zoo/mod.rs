@@ -300,6 +300,8 @@ fn bounded() -> Operation {
     .param("k", &[&[1], &[9]])
     .usual(&[("k", &[4])])
     .longest(LONGEST)
+    .load("ten, once", 10, &[])
+    .load("the longest, with 9", LONGEST, &[("k", &[9])])
     .law("decode(encode(x)) = x", comes_back)
     .path(scalar_fills())
     .path(CodePath::fills("wrong-at-the-end", |i, out| {

@@ -3,8 +3,12 @@
 use pathproof::{CodePath, Input, Operation, Outcome};
 use q64::PARALLEL_FROM;
 
-use super::{SHORT, failure};
+use super::{SHORT, SURVIVORS, failure};
 use crate::reference;
+
+/// A batch as it is in real use.
+const MANY: &str = "10,000 rows of 384";
+const MANY_BYTES: usize = 10_000 * 384;
 
 /// Rows of these lengths: with positions that go on from row to row and with ones that do not, and with no row that could be.
 const ROWS: &[&[u64]] = &[&[16], &[1], &[2], &[3], &[0], &[384]];
@@ -14,9 +18,11 @@ pub(super) fn encode() -> Operation {
         reference::batch::encode(i.bytes(), row(i))
     })
     .param("row", ROWS)
+    .load(MANY, MANY_BYTES, &[("row", &[384])])
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .capacity(|i| 2 * i.bytes().len())
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", |i, out| {
             q64::q64_encode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
@@ -48,6 +54,7 @@ pub(super) fn decode() -> Operation {
         reference::batch::decode(i.bytes(), row(i))
     })
     .param("row", ROWS)
+    .load(MANY, MANY_BYTES, &[("row", &[768])])
     .from_bytes(|bytes, params| match params["row"][0] {
         0 => bytes.to_vec(),
         // The text of half as much, each row on its own; of an odd length there is none.
@@ -60,6 +67,7 @@ pub(super) fn decode() -> Operation {
     .capacity(|i| i.bytes().len() / 2)
     .work(|i| i.bytes().len() / 2)
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", |i, out| {
             q64::q64_decode_batch_to_buffer(i.bytes(), row(i), out).map_err(failure)
@@ -93,12 +101,14 @@ pub(super) fn top_k() -> Operation {
     })
     .param("row", &[&[16], &[1], &[0], &[300], &[64]])
     .param("k", &[&[4], &[0], &[1], &[70]])
+    .load(MANY, MANY_BYTES, &[("row", &[384]), ("k", &[32])])
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .capacity(move |i| {
         let len = reference::top_k::len(row(i), k(i));
         len * i.bytes().len().checked_div(row(i)).unwrap_or(0)
     })
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", move |i, out| {
             q64::top_k_batch_to_buffer(i.bytes(), row(i), k(i), out).map_err(failure)

@@ -3,13 +3,14 @@
 use pathproof::{CodePath, Operation};
 use q64::{eq64_decoded_len, eq64_encoded_len};
 
-use super::{SHORT, failure};
+use super::{SHORT, SURVIVORS, failure};
 use crate::reference;
 
 pub(super) fn encode() -> Operation {
     Operation::new("eq64_encode", |i| Ok(reference::eq64::encode(i.bytes())))
         .capacity(|i| eq64_encoded_len(i.bytes().len()).unwrap_or(0))
         .refuses_short(SHORT)
+        .survivors(SURVIVORS)
         .path(plain(CodePath::fills("scalar", |i, out| {
             q64::eq64_encode_to_buffer(i.bytes(), out).map_err(failure)
         })))
@@ -32,6 +33,7 @@ pub(super) fn decode() -> Operation {
         .capacity(|i| eq64_decoded_len(i.bytes().len()))
         .work(|i| eq64_decoded_len(i.bytes().len()))
         .refuses_short(SHORT)
+        .survivors(SURVIVORS)
         .path(plain(CodePath::fills("scalar", |i, out| {
             q64::eq64_decode_to_buffer(i.bytes(), out).map_err(failure)
         })))

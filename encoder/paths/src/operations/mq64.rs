@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Input, Operation};
 use q64::{Encoder, Isa};
 
-use super::{SHORT, failure, missing, promised};
+use super::{SHORT, SURVIVORS, failure, missing, promised};
 use crate::reference::{self, mq64::default_levels};
 
 const ENCODE: q64::Operation = q64::Operation::Q64Encode;
@@ -33,6 +33,7 @@ pub(super) fn encode() -> Operation {
     })
     .capacity(|i| q64::mq64_encoded_len(i.bytes().len()).unwrap_or(0))
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .paths(paths)
     .path(best(CodePath::fills("auto", |i, out| {
         q64::mq64_encode_to_buffer(i.bytes(), out).map_err(failure)
@@ -74,6 +75,7 @@ pub(super) fn encode_with_levels() -> Operation {
     // What cannot be encoded is handed a buffer for what has been asked, up to a bound.
     .capacity(|i| q64::mq64_encoded_len_with_levels(&levels(i)).map_or(0, |len| len.min(1 << 16)))
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .paths(paths)
     .path(best(CodePath::fills("auto", |i, out| {
         with_levels(i, |levels| {
@@ -107,6 +109,7 @@ pub(super) fn decode() -> Operation {
         .capacity(|i| q64::mq64_decoded_len(i.bytes()))
         .work(|i| q64::mq64_decoded_len(i.bytes()))
         .refuses_short(SHORT)
+        .survivors(SURVIVORS)
         .paths(paths)
         .path(best(CodePath::fills("auto", |i, out| {
             q64::mq64_decode_to_buffer(i.bytes(), out).map_err(failure)

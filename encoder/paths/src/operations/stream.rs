@@ -6,7 +6,7 @@ use std::io::{Error, Read, Write};
 use pathproof::{CodePath, Failure, Input, Operation};
 use q64::{DecodeReader, EncodeWriter, Q64Error};
 
-use super::failure;
+use super::{SURVIVORS, failure};
 use crate::reference;
 
 /// Chunks that end at every place of a group of four characters, around blocks, and beyond what is buffered.
@@ -24,6 +24,12 @@ pub(super) fn encode() -> Operation {
         Ok(reference::q64::encode(i.bytes()))
     })
     .param("cuts", CUTS)
+    .load(
+        "64 MiB in chunks of 64 KiB",
+        64 << 20,
+        &[("cuts", &[64 << 10])],
+    )
+    .survivors(SURVIVORS)
     .path(CodePath::returns("auto", |i| {
         let mut writer = EncodeWriter::new(Vec::new());
         for chunk in chunks(i.bytes(), i.list("cuts")) {
@@ -38,6 +44,12 @@ pub(super) fn decode() -> Operation {
         reference::stream::decode(i.bytes())
     })
     .param("cuts", CUTS)
+    .load(
+        "64 MiB in chunks of 64 KiB",
+        64 << 20,
+        &[("cuts", &[64 << 10])],
+    )
+    .survivors(SURVIVORS)
     .from_bytes(|bytes, _| reference::q64::encode(bytes))
     .work(|i| i.bytes().len() / 2)
     .path(

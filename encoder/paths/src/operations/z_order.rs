@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Operation};
 use q64::Z_ORDER_LEN;
 
-use super::{SHORT, failure};
+use super::{SHORT, SURVIVORS, failure};
 use crate::{peers, reference};
 
 pub(super) fn z_order() -> Operation {
@@ -14,6 +14,7 @@ pub(super) fn z_order() -> Operation {
     // It looks at no more of the values, however many there are.
     .work(|i| i.bytes().len().min(16))
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .path(plain(CodePath::fills("scalar", |i, out| {
         q64::z_order_to_buffer(i.bytes(), out).map_err(failure)
     })))
@@ -30,6 +31,7 @@ pub(super) fn extended() -> Operation {
     .capacity(|_| Z_ORDER_LEN)
     .work(|i| i.bytes().len().min(8))
     .refuses_short(SHORT)
+    .survivors(SURVIVORS)
     .path(plain(CodePath::fills("scalar", |i, out| {
         q64::z_order_extended_to_buffer(i.bytes(), out).map_err(failure)
     })))

@@ -17,6 +17,8 @@ fn every_operation_has_a_kernel_for_every_isa_that_helps_it() {
         match operation {
             Operation::Q64Decode => isas.retain(|isa| *isa != Isa::Avx512gfni),
             Operation::TopK => isas = vec![Isa::Scalar, Isa::Avx2, Isa::Avx512],
+            #[cfg(feature = "simhash")]
+            Operation::Simhash => isas = vec![Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Neon],
             _ => {}
         }
         assert_eq!(operation.paths(), isas, "{operation}");
@@ -35,7 +37,12 @@ fn what_streams_is_a_path_too() {
     }
     let wide = [Isa::Avx2, Isa::Avx512, Isa::Avx512vbmi, Isa::Avx512gfni];
     assert_eq!(Operation::Q64Encode.streaming_paths(), wide);
-    for other in [Operation::Q64Decode, Operation::TopK] {
+    for other in [
+        Operation::Q64Decode,
+        Operation::TopK,
+        #[cfg(feature = "simhash")]
+        Operation::Simhash,
+    ] {
         assert!(other.streaming_paths().is_empty(), "{other}");
     }
 }
@@ -120,7 +127,7 @@ fn the_best_handle_uses_the_last_available_row() {
 type Kernel = (&'static str, &'static [Isa]);
 
 /// The folders of kernels, and those that are in their files.
-const FOLDERS: [(&str, &[Kernel]); 2] = [
+const FOLDERS: &[(&str, &[Kernel])] = &[
     (
         "q64",
         &[
@@ -130,13 +137,15 @@ const FOLDERS: [(&str, &[Kernel]); 2] = [
         ],
     ),
     ("top_k", &[("top_k", Operation::TopK.paths())]),
+    #[cfg(feature = "simhash")]
+    ("simhash", &[("simhash", Operation::Simhash.paths())]),
 ];
 
 /// The compiler does not compare what a kernel enables with what its ISA detects. Calling one is
 /// sound only if it enables nothing else.
 #[test]
 fn kernels_enable_features_of_their_isa_alone() {
-    for (folder, kernels) in FOLDERS {
+    for &(folder, kernels) in FOLDERS {
         for &isa in Isa::ALL {
             let path = format!("{}/src/{folder}/{isa}.rs", env!("CARGO_MANIFEST_DIR"));
             if !kernels.iter().any(|(_, isas)| isas.contains(&isa)) {
@@ -173,7 +182,7 @@ fn beyond(isa: Isa, features: &BTreeSet<String>) -> Vec<&str> {
 /// That a row's kernel is safe to call rests on its being of the row's ISA. The types cannot say so; the names do.
 #[test]
 fn a_row_holds_the_kernels_of_its_own_isa() {
-    for (folder, kernels) in FOLDERS {
+    for &(folder, kernels) in FOLDERS {
         let folder = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));
         let source = fs::read_to_string(format!("{folder}/mod.rs")).expect("the tables' file");
         let rows = rows(&source);
@@ -193,7 +202,7 @@ fn a_row_holds_the_kernels_of_its_own_isa() {
                 .expect("a plain name")
                 .to_owned();
             let known = Isa::ALL.iter().any(|isa| isa.name() == name)
-                || ["mod", "rows", "streaming"].contains(&&*name);
+                || ["matrix", "mod", "rows", "streaming"].contains(&&*name);
             assert!(known, "{} is no ISA's file", path.display());
         }
     }

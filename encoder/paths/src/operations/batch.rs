@@ -121,18 +121,18 @@ pub(super) fn top_k() -> Operation {
     })
 }
 
-fn row(i: &Input<'_>) -> usize {
+pub(super) fn row(i: &Input<'_>) -> usize {
     i.get("row") as usize
 }
 
 /// As many bytes as whole rows have.
-fn whole(bytes: &[u8], row: u64) -> Vec<u8> {
+pub(super) fn whole(bytes: &[u8], row: u64) -> Vec<u8> {
     let over = bytes.len().checked_rem(row as usize).unwrap_or(0);
     bytes[..bytes.len() - over].to_vec()
 }
 
 /// Whether the answer is what the path answers to each row alone, one after the other.
-fn rows_alone(
+pub(super) fn rows_alone(
     i: &Input<'_>,
     call: &dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>,
     row: usize,

@@ -13,6 +13,7 @@ mod batch;
 mod eq64;
 mod mq64;
 mod q64_text;
+mod simhash;
 mod stream;
 mod top_k;
 mod z_order;
@@ -65,11 +66,13 @@ pub fn operations() -> Vec<Operation> {
         mq64::encode_with_levels(),
         mq64::decode(),
         top_k::top_k(),
+        simhash::simhash(),
         z_order::z_order(),
         z_order::extended(),
         batch::encode(),
         batch::decode(),
         batch::top_k(),
+        simhash::batch(),
         stream::encode(),
         stream::decode(),
     ];
@@ -135,6 +138,9 @@ fn chosen(
 /// as long as its registers, and none beyond its bundle.
 fn promised(of: q64::Operation, isa: Isa, path: CodePath) -> CodePath {
     let apart: &[&str] = match isa {
+        // Arithmetic of floats is older than that of bytes.
+        Isa::Avx2 if of == q64::Operation::Simhash => &["avx"],
+        Isa::Avx512 if of == q64::Operation::Simhash => &["avx512f"],
         Isa::Sse2 => &["sse2"],
         Isa::Ssse3 => &["ssse3"],
         Isa::Avx2 => &["avx2"],

@@ -2,5 +2,6 @@
 
 pub(crate) mod q64;
 mod roofline;
+pub(crate) mod simhash;
 pub(crate) mod top_k;
 pub(crate) mod z_order;

@@ -2,7 +2,7 @@
 
 use pathproof::{Failure, Outcome};
 
-use super::{q64, top_k};
+use super::{q64, simhash, top_k};
 
 /// The text of each row, one after the other.
 pub(crate) fn encode(matrix: &[u8], row: usize) -> Outcome<Vec<u8>> {
@@ -27,6 +27,15 @@ pub(crate) fn top_k(matrix: &[u8], row: usize, k: usize) -> Outcome<Vec<u8>> {
     let mut text = Vec::new();
     for row in rows(matrix, row)? {
         text.extend(top_k::top_k(row, k)?);
+    }
+    Ok(text)
+}
+
+/// The simhash of each row, one after the other.
+pub(crate) fn simhash(matrix: &[u8], row: usize, planes: usize) -> Outcome<Vec<u8>> {
+    let mut text = Vec::new();
+    for row in rows(matrix, row)? {
+        text.extend(simhash::simhash(row, planes)?);
     }
     Ok(text)
 }

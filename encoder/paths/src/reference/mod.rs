@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod eq64;
 pub(crate) mod mq64;
 pub(crate) mod q64;
+pub(crate) mod simhash;
 pub(crate) mod stream;
 pub(crate) mod top_k;
 pub(crate) mod z_order;

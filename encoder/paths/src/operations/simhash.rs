@@ -1,0 +1,150 @@
+//! Simhash: on which side of each of some planes a vector lies, as text.
+
+use pathproof::{CallPath, CodePath, Input, Operation};
+use q64::{Encoder, Isa};
+
+use super::batch::{row, rows_alone, whole};
+use super::{SHORT, SURVIVORS, chosen, failure, missing, promised, rows};
+use crate::{peers, reference};
+
+/// As many as is usual; fewer than a byte has bits; a panel and one more; two panels.
+const PLANES: &[&[u64]] = &[&[64], &[1], &[7], &[65], &[128]];
+
+/// Each further length is another matrix to be drawn, by the path and by the reference. No code depends on greater ones.
+const LONGEST: usize = 768;
+
+pub(super) fn simhash() -> Operation {
+    let of = q64::Operation::Simhash;
+    let rows = rows(of, |encoder, isa| {
+        [
+            CodePath::fills(isa, move |i, out| {
+                let text = encoder.simhash_into(i.bytes(), planes(i), out);
+                text.map_err(failure)
+            }),
+            CodePath::returns(isa, move |i| {
+                encoder.simhash(i.bytes(), planes(i)).map_err(failure)
+            }),
+        ]
+    });
+    let chosen = chosen(
+        of,
+        |i, out| q64::simhash_to_buffer(i.bytes(), planes(i), out),
+        |i| q64::simhash_q64(i.bytes(), planes(i)).map(String::into_bytes),
+        len,
+    );
+
+    near_zero(Operation::new(of.name(), |i| {
+        reference::simhash::simhash(i.bytes(), planes(i))
+    }))
+    .survivors(SURVIVORS)
+    .param("planes", PLANES)
+    .longest(LONGEST)
+    .capacity(len)
+    .refuses_short(SHORT)
+    .paths(rows)
+    .paths(chosen)
+    .law("fewer planes give the first bits of more", |i, simhash| {
+        let more = planes(i) + 60;
+        let (fewer, more) = (bits(i, planes(i), simhash)?, bits(i, more, simhash)?);
+        let holds = fewer[..planes(i)] == more[..planes(i)];
+        holds
+            .then_some(())
+            .ok_or_else(|| format!("{fewer:?} do not begin {more:?}"))
+    })
+    .law("what lies on every plane is on no side", |i, simhash| {
+        let middle = vec![128; i.bytes().len()];
+        let bits = bits(&Input::new(&[&middle], i.params()), planes(i), simhash)?;
+        (!bits.contains(&true))
+            .then_some(())
+            .ok_or_else(|| format!("{bits:?}"))
+    })
+    .peer(peers::simhash::simhash())
+}
+
+pub(super) fn batch() -> Operation {
+    let of = q64::Operation::Simhash;
+    let row_of_table = |&isa: &Isa| {
+        let path = match Encoder::with(isa) {
+            Some(encoder) => CodePath::fills(isa.name(), move |i, out| {
+                let text = encoder.simhash_rows_into(i.bytes(), row(i), planes(i), out);
+                text.map_err(failure)
+            }),
+            None => CodePath::absent(isa.name(), "fills", missing(isa)),
+        };
+        promised(of, isa, path)
+    };
+
+    Operation::new("simhash_batch", |i| {
+        reference::batch::simhash(i.bytes(), row(i), planes(i))
+    })
+    .survivors(SURVIVORS)
+    // Two groups of rows that share what is read, and some that do not; rows of nothing.
+    .param("row", &[&[48], &[1], &[3], &[0]])
+    .param("planes", &[&[64], &[7], &[65]])
+    .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
+    .longest(LONGEST)
+    .capacity(|i| len(i) * i.bytes().len().checked_div(row(i)).unwrap_or(0))
+    .refuses_short(SHORT)
+    .paths(of.paths().iter().map(row_of_table))
+    .path(
+        CodePath::fills("auto", |i, out| {
+            let text = q64::simhash_batch_to_buffer(i.bytes(), row(i), planes(i), out);
+            text.map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::returns("auto", |i| {
+            q64::simhash_batch(i.bytes(), row(i), planes(i)).map_err(failure)
+        })
+        .refuses_in_full(),
+    )
+    .path(
+        CodePath::fills("auto", |i, out| {
+            let text = q64::parallel_simhash_batch_to_buffer(i.bytes(), row(i), planes(i), out);
+            text.map_err(failure)
+        })
+        .via("parallel")
+        .on_threads()
+        .refuses_in_full(),
+    )
+    .law("a batch is its rows", |i, simhash| {
+        rows_alone(i, simhash, row(i))
+    })
+}
+
+/// Adds rows that show in which order products are summed, and how often they are rounded.
+fn near_zero(operation: Operation) -> Operation {
+    [(256, 100), (64, 768)]
+        .into_iter()
+        .fold(operation, |operation, (rows, dims)| {
+            let data = reference::simhash::near_zero(rows, dims, 128);
+            operation.rows(format!("near_zero_{dims}"), data.leak(), dims)
+        })
+}
+
+fn planes(i: &Input<'_>) -> usize {
+    i.get("planes") as usize
+}
+
+fn len(i: &Input<'_>) -> usize {
+    reference::simhash::len(planes(i))
+}
+
+/// What a path says of `planes` planes: a bit for each, and zeros up to a whole byte.
+fn bits(i: &Input<'_>, planes: usize, simhash: &CallPath<'_>) -> Result<Vec<bool>, String> {
+    let mut params = i.params().clone();
+    params.insert("planes".into(), vec![planes as u64]);
+    let text = simhash(&Input::new(i.parts(), &params)).map_err(|e| format!("{planes}: {e}"))?;
+    let bytes = reference::q64::decode(&text).map_err(|e| format!("its text is none: {e}"))?;
+    let bit = |byte: &u8| {
+        let byte = *byte;
+        (0..8).map(move |bit| byte & 0x80 >> bit != 0)
+    };
+    let mut bits: Vec<bool> = bytes.iter().flat_map(bit).collect();
+    if bits.len() != planes.next_multiple_of(8) || bits[planes..].contains(&true) {
+        return Err(format!("{planes} planes are {bits:?}"));
+    }
+    bits.truncate(planes);
+    Ok(bits)
+}

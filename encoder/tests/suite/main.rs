@@ -7,6 +7,8 @@ mod eq64;
 mod every_path;
 mod known_answers;
 mod mq64;
+#[cfg(feature = "simhash")]
+mod simhash;
 #[cfg(feature = "std")]
 mod stream;
 mod top_k;

@@ -96,21 +96,6 @@ fn decode_block(text: &[Pair; 2], data: &mut [Out; 2]) -> bool {
     bytes & REFUSED == 0
 }
 
-/// The data of eight characters at a multiple of 4; whether all of them were good.
-#[inline]
-pub(crate) fn decode_eight(text: &[u8; 8], data: &mut [Out; 4]) -> bool {
-    let (quads, halves) = (text.as_chunks().0, data.as_chunks_mut().0);
-    let good = |(quad, half): (&[u8; 4], _)| {
-        let [a, b, c, d] = *quad;
-        decode_block(&[[a, b], [c, d]], half)
-    };
-    quads
-        .iter()
-        .zip(halves)
-        .map(good)
-        .fold(true, |all, good| all & good)
-}
-
 fn decode_short(text: &[Pair], data: &mut [Out]) -> Result<(), DecodeError> {
     if decode_odd(text, data) {
         Ok(())

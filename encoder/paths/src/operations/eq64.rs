@@ -1,4 +1,4 @@
-//! Eq64: plain code for every target.
+//! Eq64: the kernels of Q64 that this CPU is best at, and the dots.
 
 use pathproof::{CodePath, Operation};
 use q64::{eq64_decoded_len, eq64_encoded_len};
@@ -11,10 +11,10 @@ pub(super) fn encode() -> Operation {
         .capacity(|i| eq64_encoded_len(i.bytes().len()).unwrap_or(0))
         .refuses_short(SHORT)
         .survivors(SURVIVORS)
-        .path(plain(CodePath::fills("scalar", |i, out| {
+        .path(best(CodePath::fills("auto", |i, out| {
             q64::eq64_encode_to_buffer(i.bytes(), out).map_err(failure)
         })))
-        .path(plain(CodePath::returns("scalar", |i| {
+        .path(best(CodePath::returns("auto", |i| {
             Ok(q64::eq64_encode(i.bytes()))
         })))
         .law("decode(encode(x)) = x", |i, encode| {
@@ -34,10 +34,10 @@ pub(super) fn decode() -> Operation {
         .work(|i| eq64_decoded_len(i.bytes().len()))
         .refuses_short(SHORT)
         .survivors(SURVIVORS)
-        .path(plain(CodePath::fills("scalar", |i, out| {
+        .path(best(CodePath::fills("auto", |i, out| {
             q64::eq64_decode_to_buffer(i.bytes(), out).map_err(failure)
         })))
-        .path(plain(CodePath::returns("scalar", |i| {
+        .path(best(CodePath::returns("auto", |i| {
             q64::eq64_decode(i.bytes()).map_err(failure)
         })))
         .law("encode(decode(t)) = t", |i, decode| {
@@ -49,6 +49,6 @@ pub(super) fn decode() -> Operation {
         })
 }
 
-fn plain(path: CodePath) -> CodePath {
-    path.only(q64::Isa::Scalar.features()).refuses_in_full()
+fn best(path: CodePath) -> CodePath {
+    path.refuses_in_full()
 }

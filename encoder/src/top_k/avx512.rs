@@ -6,15 +6,19 @@
 use core::arch::x86_64::*;
 
 use super::avx2::lowest;
-use super::{Block, Blocks, Masks, cut, emit};
+use super::{BLOCK, Block, Blocks, Masks, cut, emit};
 use crate::q64::{self, Out, Pair};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,bmi1,bmi2,popcnt")]
 pub(super) fn top_k(data: &[u8], k: usize, text: &mut [Pair<Out>]) {
-    let blocks = Blocks::of(data);
-    let cut = cut(&blocks, k, |b, least| masks(b, least).at_least.count_ones());
+    let mut last = [0; BLOCK];
+    let blocks = Blocks::of(data, &mut last);
+    let count = |b: &Block, least| masks(b, least).at_least.count_ones() as usize;
+    let cut = cut(blocks, k, |blocks, least| {
+        blocks.iter().map(|b| count(b, least)).sum()
+    });
     emit(
-        &blocks,
+        blocks,
         cut,
         text,
         |b, value| masks(b, value),

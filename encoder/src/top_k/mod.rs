@@ -4,6 +4,7 @@
 //! The other files of this folder are the kernels, one file per instruction set.
 
 use alloc::string::String;
+use core::slice;
 
 use crate::dispatch::{Encoder, Paths, Row, on_x86_64};
 use crate::error::Q64Error;
@@ -105,22 +106,26 @@ const BLOCK: usize = 64;
 type Block = [u8; BLOCK];
 
 /// The data as blocks, the last one filled up with zeros.
+#[derive(Clone, Copy)]
 struct Blocks<'a> {
     /// How many bytes of data there are.
     bytes: usize,
     whole: &'a [Block],
-    last: Option<Block>,
+    /// None or one.
+    last: &'a [Block],
 }
 
 impl<'a> Blocks<'a> {
+    /// `last` is a place for the last block, and zero.
     #[inline(always)]
-    fn of(data: &'a [u8]) -> Self {
+    fn of(data: &'a [u8], last: &'a mut Block) -> Self {
         let (whole, rest) = data.as_chunks();
-        let last = (!rest.is_empty()).then(|| {
-            let mut last = [0; BLOCK];
+        let last = if rest.is_empty() {
+            &[]
+        } else {
             last[..rest.len()].copy_from_slice(rest);
-            last
-        });
+            slice::from_ref(last)
+        };
         Self {
             bytes: data.len(),
             whole,
@@ -129,8 +134,8 @@ impl<'a> Blocks<'a> {
     }
 
     #[inline(always)]
-    fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.whole.iter().chain(&self.last)
+    fn iter(self) -> impl Iterator<Item = &'a Block> {
+        self.whole.iter().chain(self.last)
     }
 }
 
@@ -140,13 +145,13 @@ struct Cut {
     ties: usize,
 }
 
-/// Finds the cut, given how many bytes of a block are at least a value.
+/// Finds the cut, given how many bytes are at least a value.
 #[inline(always)]
-fn cut(blocks: &Blocks<'_>, k: usize, count: impl Fn(&Block, u8) -> u32) -> Cut {
+fn cut(blocks: Blocks<'_>, k: usize, count: impl Fn(Blocks<'_>, u8) -> usize) -> Cut {
     let (mut value, mut above, mut bit) = (0, 0, 1 << 7);
     while bit != 0 {
         let tried = value | bit;
-        let at_least = blocks.iter().map(|block| count(block, tried)).sum::<u32>() as usize;
+        let at_least = count(blocks, tried);
         if at_least >= k {
             value = tried;
         } else {
@@ -174,7 +179,7 @@ struct Masks {
 /// bits of a mask, and the kernel that makes text of bytes.
 #[inline(always)]
 fn emit(
-    blocks: &Blocks<'_>,
+    blocks: Blocks<'_>,
     cut: Cut,
     text: &mut [Pair<Out>],
     masks: impl Fn(&Block, u8) -> Masks,
@@ -190,7 +195,7 @@ fn emit(
 /// As [`emit`], for indices of `W` bytes.
 #[inline(always)]
 fn emit_indices<const W: usize>(
-    blocks: &Blocks<'_>,
+    blocks: Blocks<'_>,
     cut: Cut,
     mut text: &mut [Pair<Out>],
     masks: impl Fn(&Block, u8) -> Masks,
@@ -285,7 +290,7 @@ impl Encoder {
     }
 
     /// Writes all of `output`, whose length is the text's.
-    #[inline]
+    #[inline(never)]
     fn run_top_k(&self, data: &[u8], k: usize, output: &mut [Out]) {
         let taken = k.min(data.len());
         let pairs = output.as_chunks_mut().0;
@@ -294,8 +299,9 @@ impl Encoder {
             // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
             unsafe { (self.top_k.kernel())(data, taken, text) }
         }
-        for (pair, position) in padding.iter_mut().zip(text.len()..) {
-            pair.write_copy_of_slice(&PADDING[position % 2]);
+        let ones = PADDING.iter().cycle().skip(text.len() % 2);
+        for (pair, ones) in padding.iter_mut().zip(ones) {
+            pair.write_copy_of_slice(ones);
         }
     }
 }
@@ -304,10 +310,9 @@ impl Encoder {
 /// CPU: the format `t8q64`, for embeddings of 8 bits a dimension.
 ///
 /// Its indices, from 0, ascend. Where bytes are equal, **the lowest index wins**: the first of them are
-/// named. For data of at most 256 bytes an index is one byte, for longer data it is two, the high one
-/// first; `k` times that is the data of the text, so that a piece of text stands for the same index
-/// wherever it is found. If there are fewer than `k` bytes, the rest is padding of ones: the index 255,
-/// or 65,535.
+/// named. The text is the [Q64 text](crate::q64_encode) of one byte for each index, if `data` has at
+/// most 256 bytes; else of two, the high one first. If there are fewer than `k` bytes, the rest is
+/// padding of ones: the index 255, or 65,535.
 ///
 /// Takes at most nine passes over `data`, and then time in proportion to `k`.
 ///

@@ -23,15 +23,18 @@ use super::{BLOCK, Block, Blocks, Masks, cut, emit};
 use crate::q64::{self, Out, Pair};
 
 pub(super) fn top_k(data: &[u8], k: usize, text: &mut [Pair<Out>]) {
-    let blocks = Blocks::of(data);
-    let cut = cut(&blocks, k, count);
-    emit(&blocks, cut, text, masks, lowest, q64::scalar::encode);
+    let mut last = [0; BLOCK];
+    let blocks = Blocks::of(data, &mut last);
+    let cut = cut(blocks, k, count);
+    emit(blocks, cut, text, masks, lowest, q64::scalar::encode);
 }
 
-#[inline]
-fn count(block: &Block, least: u8) -> u32 {
-    let flags = block.iter().map(|byte| u8::from(*byte >= least));
-    flags.sum::<u8>().into()
+// Out of line, because LLVM else makes eight copies of it, one for each turn of the bisection.
+#[inline(never)]
+fn count(blocks: Blocks<'_>, least: u8) -> usize {
+    let flag = |byte: &u8| u8::from(*byte >= least);
+    let count = |block: &Block| block.iter().map(flag).sum::<u8>();
+    blocks.iter().map(|block| usize::from(count(block))).sum()
 }
 
 #[inline]

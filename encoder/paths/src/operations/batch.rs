@@ -41,7 +41,7 @@ pub(super) fn encode() -> Operation {
         })
         .via("parallel")
         .on_threads()
-        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
+        .switches_at(&[PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, encode| {
@@ -86,7 +86,7 @@ pub(super) fn decode() -> Operation {
         })
         .via("parallel")
         .on_threads()
-        .switches_at(&[2 * PARALLEL_FROM, 4 * PARALLEL_FROM])
+        .switches_at(&[2 * PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, decode| {
@@ -99,8 +99,8 @@ pub(super) fn top_k() -> Operation {
     Operation::new("top_k_batch", move |i| {
         reference::batch::top_k(i.bytes(), row(i), k(i))
     })
-    .param("row", &[&[16], &[1], &[0], &[300], &[64]])
-    .param("k", &[&[4], &[0], &[1], &[70]])
+    .param("row", &[&[16], &[1], &[0], &[300]])
+    .param("k", &[&[4], &[0], &[20]])
     .load(MANY, MANY_BYTES, &[("row", &[384]), ("k", &[32])])
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .capacity(move |i| {
@@ -127,7 +127,7 @@ pub(super) fn top_k() -> Operation {
         })
         .via("parallel")
         .on_threads()
-        .switches_at(&[PARALLEL_FROM, 2 * PARALLEL_FROM])
+        .switches_at(&[PARALLEL_FROM])
         .refuses_in_full(),
     )
     .law("a batch is its rows", |i, top_k| {

@@ -79,8 +79,8 @@ pub(super) fn batch() -> Operation {
     })
     .survivors(SURVIVORS)
     // Two groups of rows that share what is read, and some that do not; rows of nothing.
-    .param("row", &[&[48], &[1], &[3], &[0]])
-    .param("planes", &[&[64], &[7], &[65]])
+    .param("row", &[&[48], &[3], &[0]])
+    .param("planes", &[&[64], &[65]])
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .load("10,000 rows of 384", 10_000 * 384, &[("row", &[384])])
     .capacity(|i| len(i) * i.bytes().len().checked_div(row(i)).unwrap_or(0))

@@ -14,11 +14,11 @@ pub(super) fn top_k(data: &[u8], k: usize, text: &mut [Pair<Out>]) {
     let mut last = [0; BLOCK];
     let blocks = Blocks::of(data, &mut last);
     let count = |b: &Block, least| masks(b, least).at_least.count_ones() as usize;
-    let cut = cut(blocks, k, |blocks, least| {
+    let cut = cut(&blocks, k, |blocks, least| {
         blocks.iter().map(|b| count(b, least)).sum()
     });
     emit(
-        blocks,
+        &blocks,
         cut,
         text,
         |b, value| masks(b, value),

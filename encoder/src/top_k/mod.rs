@@ -31,9 +31,8 @@ const MOST_INDICES: usize = 65_535;
 /// The most data whose indices are one byte each.
 const NARROW: usize = 256;
 
-/// What stands for an index that there is not: all bits set, so one of these for each byte, the
-/// second at odd bytes.
-const PADDING: [Pair; 2] = [*b"Pf", *b"v_"];
+/// The bytes of what stands for an index that there is not.
+const PADDING: u8 = u8::MAX;
 
 /// The bytes of an index into data of this length.
 const fn index_len(data_len: usize) -> usize {
@@ -59,8 +58,8 @@ const fn text_len(data_len: usize, k: usize) -> Result<usize, Q64Error> {
 
 // ------------------------------------------------------------------------------------- the kernels
 
-/// Writes every pair of `text`: one or two for each of the `k` indices, as [`index_len`] says. The
-/// kernel panics if it has another number, or if `k` is more than there is data.
+/// Writes every pair of `text`: one or two for each of the `k` indices, as [`index_len`] says; if it has
+/// another number, the kernel panics.
 ///
 /// # Safety
 /// The ISA of the kernel's row is available.
@@ -106,7 +105,6 @@ const BLOCK: usize = 64;
 type Block = [u8; BLOCK];
 
 /// The data as blocks, the last one filled up with zeros.
-#[derive(Clone, Copy)]
 struct Blocks<'a> {
     /// How many bytes of data there are.
     bytes: usize,
@@ -134,7 +132,7 @@ impl<'a> Blocks<'a> {
     }
 
     #[inline(always)]
-    fn iter(self) -> impl Iterator<Item = &'a Block> {
+    fn iter(&self) -> impl Iterator<Item = &Block> {
         self.whole.iter().chain(self.last)
     }
 }
@@ -145,9 +143,10 @@ struct Cut {
     ties: usize,
 }
 
-/// Finds the cut, given how many bytes are at least a value.
+/// Finds the cut that leaves `k` bytes, or all if there are no more, given how many are at least a value.
 #[inline(always)]
-fn cut(blocks: Blocks<'_>, k: usize, count: impl Fn(Blocks<'_>, u8) -> usize) -> Cut {
+fn cut(blocks: &Blocks<'_>, k: usize, count: impl Fn(&Blocks<'_>, u8) -> usize) -> Cut {
+    let k = k.min(blocks.bytes);
     let (mut value, mut above, mut bit) = (0, 0, 1 << 7);
     while bit != 0 {
         let tried = value | bit;
@@ -175,11 +174,11 @@ struct Masks {
     equal: u64,
 }
 
-/// Writes the text of the indices that the cut leaves, given the masks of a block, the lowest so many
+/// Writes the text of the indices that the cut leaves, and padding behind them, given the masks of a block, the lowest so many
 /// bits of a mask, and the kernel that makes text of bytes.
 #[inline(always)]
 fn emit(
-    blocks: Blocks<'_>,
+    blocks: &Blocks<'_>,
     cut: Cut,
     text: &mut [Pair<Out>],
     masks: impl Fn(&Block, u8) -> Masks,
@@ -195,7 +194,7 @@ fn emit(
 /// As [`emit`], for indices of `W` bytes.
 #[inline(always)]
 fn emit_indices<const W: usize>(
-    blocks: Blocks<'_>,
+    blocks: &Blocks<'_>,
     cut: Cut,
     mut text: &mut [Pair<Out>],
     masks: impl Fn(&Block, u8) -> Masks,
@@ -232,7 +231,14 @@ fn emit_indices<const W: usize>(
             count -= BLOCK;
         }
     }
-    encode(found[..count].as_flattened(), text);
+    if text.len() > W * count {
+        found[count..].fill([PADDING; W]);
+    }
+    let (text, padding) = text.split_at_mut(text.len().min(W * BLOCK));
+    encode(found[..text.len() / W].as_flattened(), text);
+    for text in padding.chunks_mut(W * BLOCK) {
+        encode(found[BLOCK..][..text.len() / W].as_flattened(), text);
+    }
 }
 
 // ----------------------------------------------------------------------------------------- the API
@@ -284,25 +290,17 @@ impl Encoder {
     /// ```
     pub fn top_k(&self, data: &[u8], k: usize) -> Result<String, Q64Error> {
         let len = text_len(data.len(), k)?;
-        // SAFETY: a kernel writes all of the text that it is given, or unwinds; the rest is padding; and
-        // both are characters of the alphabets, which are ASCII.
+        // SAFETY: a kernel writes all of the text that it is given, or unwinds, and nothing but the
+        // characters of the alphabets, which are ASCII.
         Ok(unsafe { new_text(len, |text| self.run_top_k(data, k, text)) })
     }
 
     /// Writes all of `output`, whose length is the text's.
-    #[inline(never)]
+    #[inline]
     fn run_top_k(&self, data: &[u8], k: usize, output: &mut [Out]) {
-        let taken = k.min(data.len());
-        let pairs = output.as_chunks_mut().0;
-        let (text, padding) = pairs.split_at_mut(index_len(data.len()) * taken);
-        if taken > 0 {
-            // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
-            unsafe { (self.top_k.kernel())(data, taken, text) }
-        }
-        let ones = PADDING.iter().cycle().skip(text.len() % 2);
-        for (pair, ones) in padding.iter_mut().zip(ones) {
-            pair.write_copy_of_slice(ones);
-        }
+        let text = output.as_chunks_mut().0;
+        // SAFETY: the kernel asks that its ISA is available; a handle holds no other kernels.
+        unsafe { (self.top_k.kernel())(data, k, text) }
     }
 }
 

@@ -25,13 +25,13 @@ use crate::q64::{self, Out, Pair};
 pub(super) fn top_k(data: &[u8], k: usize, text: &mut [Pair<Out>]) {
     let mut last = [0; BLOCK];
     let blocks = Blocks::of(data, &mut last);
-    let cut = cut(blocks, k, count);
-    emit(blocks, cut, text, masks, lowest, q64::scalar::encode);
+    let cut = cut(&blocks, k, count);
+    emit(&blocks, cut, text, masks, lowest, q64::scalar::encode);
 }
 
 // Out of line, because LLVM else makes eight copies of it, one for each turn of the bisection.
 #[inline(never)]
-fn count(blocks: Blocks<'_>, least: u8) -> usize {
+fn count(blocks: &Blocks<'_>, least: u8) -> usize {
     let flag = |byte: &u8| u8::from(*byte >= least);
     let count = |block: &Block| block.iter().map(flag).sum::<u8>();
     blocks.iter().map(|block| usize::from(count(block))).sum()

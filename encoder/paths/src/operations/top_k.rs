@@ -33,6 +33,7 @@ pub(super) fn top_k() -> Operation {
     Operation::new(of.name(), |i| reference::top_k::top_k(i.bytes(), k(i)))
         .survivors(SURVIVORS)
         .param("k", KS)
+        .longest(MOST)
         .capacity(len)
         .refuses_short(SHORT)
         .paths(rows)

@@ -781,6 +781,37 @@ fn junit_has_the_evidence_of_each_path() {
     assert!(case("q64_encode", "neon/fills").trim().is_empty());
 }
 
+/// A path whose mutants are all left to another operation has no score, and one that shares some has one; both say so.
+#[test]
+fn mutants_of_another_operation_stand_beside_the_score() {
+    let mut report = sample(RECEIPTS);
+    let share = |delivery: &str, count: f64| {
+        let mut figure = Figure::new("mutants of another operation", Ok(count), "mutants");
+        figure.reason = Some("of 7 function(s)".into());
+        let figure = figure.split("q64_first").of("q64_encode", "avx2", delivery);
+        Record::Figure(figure)
+    };
+    for record in &mut report.records {
+        if let Record::Figure(figure) = record
+            && figure.name() == "q64_encode/avx2/returns"
+            && figure.quantity.starts_with("mutants")
+        {
+            figure.value = Some(0.0);
+        }
+    }
+    report.records.insert(1, share("fills", 1234.0));
+    report.records.insert(1, share("returns", 310.0));
+    for shown in [markdown(&report), text(&report, false), page(&[report])] {
+        for says in [
+            "mutated elsewhere: 1,234 under q64",
+            "mutated elsewhere: 310 under q64",
+        ] {
+            assert!(shown.contains(says), "no {says:?} in {shown}");
+        }
+        assert!(!shown.contains("mutants of another operation"), "{shown}");
+    }
+}
+
 #[test]
 fn markdown_folds_particulars_and_bounds_its_tables() {
     let mut report = sample(RECEIPTS);

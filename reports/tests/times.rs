@@ -493,10 +493,10 @@ fn what_a_table_shows_is_not_listed_again_and_what_none_can_show_is() {
         ]
     };
     assert_eq!(listed(&report), [false; 3]);
-    // Another unit, no size, an end of a spread without a median, a second value for one place.
+    // Another unit, of a size and of a load, no size, an end of a spread without a median, a second value for one place.
     let strange = [
         ("throughput", "sse2", Some("64"), 11.25, "MB/s"),
-        ("throughput", "sse2", Some("many"), 12.25, "GB/s"),
+        ("throughput", "sse2", Some("many"), 12.25, "MB/s"),
         ("throughput", "sse2", None, 13.25, "GB/s"),
         ("throughput most", "sse2", Some("63"), 14.25, "GB/s"),
         ("throughput", "sse2", Some("64"), 15.25, "GB/s"),
@@ -530,6 +530,49 @@ fn what_a_table_shows_is_not_listed_again_and_what_none_can_show_is() {
         let shown = format!("{value} {unit}");
         assert!(rows.iter().any(|row| row[1] == shown), "{shown}");
     }
+}
+
+/// By its name, in a table of its own; the bars below the numbers are of one scale in a column.
+#[test]
+fn a_load_has_a_column_beside_the_sizes_and_bars() {
+    let mut report = sample(TIMED);
+    let sizes = table(&page_of(&report), "Throughput", "q64_encode", "GB/s");
+    let rows = [
+        ("avx2", "fills", "a batch", 10.5),
+        ("sse2", "fills", "a batch", 5.25),
+        ("sse2", "returns", "a batch", 2.625),
+        ("sse2", "returns", "a stream", 0.75),
+    ];
+    for (isa, delivery, load, value) in rows {
+        let figure = Figure::new("throughput", Ok(value), "GB/s").split(load);
+        let figure = figure.of("q64_encode", isa, delivery);
+        report.records.insert(1, Record::Figure(figure));
+    }
+    let page = page_of(&report);
+    let loads = table(&page, "Throughput of loads", "q64_encode", "GB/s").unwrap();
+    let shown: Vec<&Vec<String>> = loads.iter().filter(|row| row.len() == 3).collect();
+    assert_eq!(
+        shown,
+        [
+            &["Path", "a stream", "a batch"],
+            &["sse2/fills", "–", "5.25"],
+            &["avx2/fills", "–", "10.5"],
+            &["sse2/returns", "0.750", "2.62"],
+        ]
+    );
+    assert_eq!(table(&page, "Throughput", "q64_encode", "GB/s"), sizes);
+    let bars: Vec<&str> = page.split("<div class=\"bar\"").skip(1).collect();
+    let width = |bar: &&str| {
+        let (_, rest) = bar.split_once("width:").unwrap();
+        rest.split_once('%').unwrap().0.to_owned()
+    };
+    let widths: Vec<String> = bars.iter().map(width).collect();
+    assert_eq!(widths, ["50", "100", "100", "25"]);
+    let shown = text(&report, false);
+    assert!(
+        shown.contains("q64_encode: Throughput of loads, GB/s"),
+        "{shown}"
+    );
 }
 
 #[test]

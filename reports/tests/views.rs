@@ -202,6 +202,51 @@ fn unlike_machines_are_not_to_be_compared() {
     assert!(!page(&[sample(VERIFIED), sample(KILLED)]).contains(warning));
 }
 
+/// Of many operations each is folded under its name, but for one with a row that is wrong; and nothing of it is left out.
+#[test]
+fn many_operations_are_folded() {
+    let few = sample(VERIFIED);
+    assert!(!page(std::slice::from_ref(&few)).contains("<details class=\"operation\""));
+    let mut many = few.clone();
+    for number in 0..5 {
+        let mut others: Vec<Record> = few.records.clone();
+        for record in &mut others {
+            match record {
+                Record::Path(row) => row.operation += &number.to_string(),
+                Record::Figure(figure) if !figure.operation.is_empty() => {
+                    figure.operation += &number.to_string();
+                }
+                _ => continue,
+            }
+        }
+        others.retain(|record| matches!(record, Record::Path(_) | Record::Figure(_)));
+        many.records.splice(1..1, others);
+    }
+    let wrong = many.records.iter_mut().find_map(|record| match record {
+        Record::Path(row) => Some(row),
+        _ => None,
+    });
+    let wrong = wrong.unwrap();
+    wrong.state = State::NotExecuted;
+    let (operation, rows) = (wrong.operation.clone(), many.paths().count());
+    let page = page(std::slice::from_ref(&many));
+    let ledger = &page[page.find("<h2>Ledger</h2>").unwrap()..];
+    let ledger = &ledger[..ledger[4..].find("<h2>").unwrap_or(ledger.len() - 4)];
+    let open: Vec<&str> = ledger
+        .split("<details class=\"operation\" open>")
+        .skip(1)
+        .collect();
+    let [open] = open[..] else {
+        panic!("not one operation is open: {ledger}")
+    };
+    assert!(
+        open.starts_with(&format!("<summary><h3>{operation}</h3>")),
+        "{open}"
+    );
+    assert!(open.contains("1 NOT EXECUTED"), "{open}");
+    assert_eq!(ledger.matches("scope=\"row\"").count(), rows);
+}
+
 #[test]
 fn a_run_without_figures_or_ledger_still_makes_a_page() {
     let machine = VERIFIED.lines().next().unwrap();

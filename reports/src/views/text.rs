@@ -13,6 +13,9 @@ use crate::plain::{block, one_line};
 use crate::record::{Figure, Finding};
 use crate::{Outcome, Report, State};
 
+/// How many tables of details a reader of a terminal is shown: those of a few operations.
+const DETAILS: usize = 48;
+
 /// Where the last column, free text, is wrapped.
 const REMARK_WIDTH: u16 = 56;
 
@@ -35,9 +38,21 @@ pub fn text(report: &Report, color: bool) -> String {
         }
     }
     let (evidence, times) = (Evidence::of(report), Times::of(report));
-    for table in evidence.in_words().iter().chain(&times.in_words()) {
+    let tables: Vec<words::Table> = evidence
+        .in_words()
+        .into_iter()
+        .chain(times.in_words())
+        .collect();
+    let details = tables.iter().filter(|table| table.detail).count();
+    let whole = details <= DETAILS;
+    for table in tables.iter().filter(|table| whole || !table.detail) {
         out += &titled(table);
         out.push('\n');
+    }
+    if !whole {
+        out += &format!(
+            "{details} tables of details are left out here: ask for fewer paths, or see the page\n\n"
+        );
     }
     let figures = other_figures(report, &times, &evidence);
     if !figures.is_empty() {

@@ -20,10 +20,21 @@ pub(super) struct Measure {
     pub(super) unit: &'static str,
     /// The heading of its table.
     pub(super) title: &'static str,
-    /// Whether its splits are sizes of the work in bytes.
-    pub(super) by_size: bool,
+    /// What its columns are.
+    columns: Columns,
     /// Whether paths that did not run have a row too, with the ledger's reason.
     of_every_path: bool,
+}
+
+/// What the splits of a quantity's figures are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    /// Sizes of the work in bytes.
+    Sizes,
+    /// Calls as they are made in real use, by their names, which are no numbers.
+    Loads,
+    /// Anything.
+    Named,
 }
 
 pub(super) const THROUGHPUT: Measure = of_every_path("throughput", "GB/s", "Throughput");
@@ -59,16 +70,33 @@ const CALL: Measure = Measure {
     quantity: "a call",
     unit: "ns",
     title: "A call with little work",
-    by_size: false,
+    columns: Columns::Named,
     of_every_path: false,
 };
+/// The same quantities, of loads.
+pub(super) const LOADS: Measure = of_loads(&THROUGHPUT, "Throughput of loads");
+pub(super) const RATIOS_OF_LOADS: [&Measure; 3] = [
+    &of_loads(&OVER_SCALAR, "Loads, speed over scalar"),
+    &of_loads(&OVER_PEER, "Loads, speed over the best peer"),
+    &of_loads(&OVER_ROOFLINE, "Loads, share of the roofline's speed"),
+];
+
+const fn of_loads(measure: &Measure, title: &'static str) -> Measure {
+    Measure {
+        quantity: measure.quantity,
+        unit: measure.unit,
+        title,
+        columns: Columns::Loads,
+        of_every_path: false,
+    }
+}
 
 const fn of_every_path(quantity: &'static str, unit: &'static str, title: &'static str) -> Measure {
     Measure {
         quantity,
         unit,
         title,
-        by_size: true,
+        columns: Columns::Sizes,
         of_every_path: true,
     }
 }
@@ -78,7 +106,7 @@ const fn gain(quantity: &'static str, title: &'static str) -> Measure {
         quantity,
         unit: "x the time",
         title,
-        by_size: true,
+        columns: Columns::Sizes,
         of_every_path: false,
     }
 }
@@ -87,7 +115,7 @@ const LEAST: &str = "throughput least";
 const MOST: &str = "throughput most";
 
 /// Every measure in the order in which it is shown.
-const ALL: [&Measure; 9] = [
+const ALL: [&Measure; 13] = [
     &THROUGHPUT,
     &OVER_SCALAR,
     &OVER_PEER,
@@ -97,6 +125,10 @@ const ALL: [&Measure; 9] = [
     &KEPT,
     &AUTO,
     &CALL,
+    &LOADS,
+    RATIOS_OF_LOADS[0],
+    RATIOS_OF_LOADS[1],
+    RATIOS_OF_LOADS[2],
 ];
 /// What not copying gains, size by size.
 pub(super) const GAINS: [&Measure; 3] = [&RETURNS, &FRESH, &KEPT];
@@ -259,7 +291,7 @@ impl<'a> Times<'a> {
                 columns.push(column);
             }
         }
-        if measure.by_size {
+        if measure.columns == Columns::Sizes {
             columns.sort();
         }
         let mut grid = Grid {
@@ -281,7 +313,7 @@ impl<'a> Times<'a> {
                 self.shown.insert(figure);
             }
         }
-        if *measure == THROUGHPUT {
+        if measure.quantity == THROUGHPUT.quantity {
             for figure in figures {
                 if grid.widen(figure) {
                     self.shown.insert(*figure);
@@ -307,10 +339,10 @@ impl Measure {
 
     fn column<'a>(&self, figure: &'a Figure) -> Option<Column<'a>> {
         let split = figure.split.as_deref()?;
-        if self.by_size {
-            split.parse().ok().map(Column::Size)
-        } else {
-            Some(Column::Named(split))
+        match (self.columns, split.parse()) {
+            (Columns::Sizes, bytes) => bytes.ok().map(Column::Size),
+            (Columns::Loads, Ok(_)) => None,
+            (Columns::Loads, Err(_)) | (Columns::Named, _) => Some(Column::Named(split)),
         }
     }
 

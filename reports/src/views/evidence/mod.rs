@@ -17,6 +17,8 @@ const FIXED: (&str, &str) = ("instructions, fixed", "instructions per call");
 const MUTANTS: &str = "mutants";
 const KILLED: &str = "mutants killed";
 const ACCEPTED: &str = "mutants accepted";
+/// What a path shares with another operation, under which it is mutated: the split.
+const ELSEWHERE: &str = "mutants of another operation";
 
 /// The kinds of change in the order in which they are shown; others follow.
 const KINDS: [&str; 8] = [
@@ -62,6 +64,8 @@ pub(super) struct Subject<'a> {
     /// Of all kinds of change together.
     mutants: Mutants<'a>,
     by_kind: Vec<(&'a str, Mutants<'a>)>,
+    /// One for each operation that some of its mutants are left to.
+    elsewhere: Vec<&'a Figure>,
     /// The survivors that the records list: accepted, and not.
     listed: (u64, u64),
 }
@@ -120,6 +124,7 @@ impl<'a> Places<'a> {
                 fixed: None,
                 mutants: Mutants::default(),
                 by_kind: Vec::new(),
+                elsewhere: Vec::new(),
                 listed: (0, 0),
             });
             (at, operations[at].paths.len() - 1)
@@ -225,11 +230,14 @@ fn fits(figure: &Figure) -> bool {
         }
         // A line through the counts may begin below zero.
         FIXED => figure.split.is_none() && figure.value.is_none_or(f64::is_finite),
-        (MUTANTS | KILLED | ACCEPTED, "mutants") => figure
-            .value
-            .is_none_or(|v| (0.0..=1e15).contains(&v) && v.fract() == 0.0),
+        (MUTANTS | KILLED | ACCEPTED, "mutants") => figure.value.is_none_or(is_count),
+        (ELSEWHERE, "mutants") => figure.split.is_some() && figure.value.is_some_and(is_count),
         _ => false,
     }
+}
+
+fn is_count(value: f64) -> bool {
+    (0.0..=1e15).contains(&value) && value.fract() == 0.0
 }
 
 impl<'a> Operation<'a> {
@@ -272,6 +280,11 @@ impl<'a> Operation<'a> {
 impl<'a> Subject<'a> {
     /// Puts a figure in its place, unless another one is there.
     fn put(&mut self, figure: &'a Figure) -> bool {
+        if figure.quantity == ELSEWHERE {
+            let free = !self.elsewhere.iter().any(|of| of.split == figure.split);
+            self.elsewhere.extend(free.then_some(figure));
+            return free;
+        }
         let mutants = match figure.split.as_deref() {
             None => &mut self.mutants,
             Some(kind) => {
@@ -322,7 +335,8 @@ impl<'a> Subject<'a> {
             accepted,
         } = &self.mutants;
         let figures = all.or(*killed).or(*accepted).is_some();
-        figures || !self.by_kind.is_empty() || self.listed != (0, 0)
+        let any = figures || !self.by_kind.is_empty() || !self.elsewhere.is_empty();
+        any || self.listed != (0, 0)
     }
 
     /// Whether it is one of the paths that the ledger counts.
@@ -443,9 +457,23 @@ impl<'a> Subject<'a> {
             return Err("the counts contradict each other".to_owned());
         }
         if score.all == 0.0 {
-            return Err("no place to change".to_owned());
+            let elsewhere = self.elsewhere();
+            return Err(elsewhere.unwrap_or_else(|| "no place to change".to_owned()));
         }
         Ok(score)
+    }
+
+    /// How many of its mutants are tried under other operations.
+    fn elsewhere(&self) -> Option<String> {
+        let of = |figure: &&Figure| {
+            let count = measured(figure.value.unwrap_or_default(), ',');
+            format!(
+                "{count} under {}",
+                figure.split.as_deref().unwrap_or_default()
+            )
+        };
+        let counts: Vec<String> = self.elsewhere.iter().map(of).collect();
+        (!counts.is_empty()).then(|| format!("mutated elsewhere: {}", counts.join(", ")))
     }
 
     /// How many mutants, killed, accepted: each number by itself.
@@ -459,6 +487,7 @@ impl<'a> Subject<'a> {
         let score = self.score();
         let mut notes: Vec<String> = Vec::new();
         notes.extend(score.as_ref().err().cloned());
+        notes.extend(self.elsewhere().filter(|note| !notes.contains(note)));
         for (kind, mutants) in [("", &self.mutants)].into_iter().chain(self.kinds()) {
             let of = if kind.is_empty() { "" } else { ": " };
             for why in mutants.reasons().filter(|why| !why.is_empty()) {

@@ -6,11 +6,11 @@ use maud::{Markup, html};
 use super::super::chart::{evidence as charts, stacks};
 use super::super::evidence::words::{length, lines};
 use super::super::evidence::{
-    Evidence, Operation, Shared, Subject, allocations, by_feature, features, hot_loop,
+    Evidence, Operation, Score, Shared, Subject, allocations, by_feature, features, hot_loop,
 };
 use super::super::palette::{self, Ink};
 use super::super::times::Who;
-use super::{THIN, broken_at_slashes, legend, pictures};
+use super::{FEW, THIN, broken_at_slashes, legend, of_operation, pictures};
 use crate::number::{grouped, measured, size};
 use crate::plain::one_line;
 use crate::record::Receipt;
@@ -26,6 +26,7 @@ pub(super) fn section(evidence: &Evidence<'_>, peers: &[&str]) -> Markup {
             .filter(|operation| has(operation))
             .collect::<Vec<_>>()
     };
+    let many = evidence.operations.len() > FEW;
     let stepped = with(|operation| operation.has_receipts());
     let counted = with(|operation| operation.has_counts());
     let mutated = with(|operation| operation.has_mutants());
@@ -36,7 +37,7 @@ pub(super) fn section(evidence: &Evidence<'_>, peers: &[&str]) -> Markup {
                 "What one call executed, instruction by instruction, for that many plain bytes. Each instruction counts \
                  under the rarest CPU feature that it needs; libraries, such as libc's memcpy, are counted apart."
             }
-            @for operation in stepped { section.evidence { h3 { (one_line(operation.name)) } (receipts(operation)) } }
+            @for operation in stepped { section.evidence { (of_operation(operation.name, many, ("", receipts(operation)))) } }
         }
         @if !counted.is_empty() {
             h2 { "Instructions" }
@@ -44,7 +45,7 @@ pub(super) fn section(evidence: &Evidence<'_>, peers: &[&str]) -> Markup {
                 "Exact counts of the program's own code: for 64 plain bytes more, and for a call beside those. A count \
                  detects change; it does not rank, for instructions are not equally fast."
             }
-            @for operation in counted { section.evidence { h3 { (one_line(operation.name)) } (counts(operation, peers)) } }
+            @for operation in counted { section.evidence { (of_operation(operation.name, many, ("", counts(operation, peers)))) } }
         }
         @if !mutated.is_empty() {
             h2 { "Mutation score" }
@@ -52,7 +53,7 @@ pub(super) fn section(evidence: &Evidence<'_>, peers: &[&str]) -> Markup {
                 "The machine code of a path is changed in one place, and its verification runs: a mutant that it notices \
                  is killed. One that lives is accepted with a reason, or is a gap in the verification."
             }
-            @for operation in mutated { section.evidence { h3 { (one_line(operation.name)) } (scores(operation)) } }
+            @for operation in mutated { section.evidence { (of_operation(operation.name, many, (&sum(operation), scores(operation)))) } }
             (survivors(evidence))
         }
     }
@@ -245,6 +246,21 @@ fn by_length(operation: &Operation<'_>, path: &Subject<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The scores of all its paths together.
+fn sum(operation: &Operation<'_>) -> String {
+    let scores: Vec<Score> = operation
+        .mutated()
+        .filter_map(|path| path.score().ok())
+        .collect();
+    let of = |n: fn(&Score) -> f64| scores.iter().map(n).sum::<f64>();
+    let [all, killed, open] = [of(|s| s.all), of(|s| s.killed), of(|s| s.open())];
+    if all == 0.0 {
+        return "no mutant of its own".to_owned();
+    }
+    let [all, killed, open] = [all, killed, open].map(|n| measured(n, THIN));
+    format!("{killed} of {all} killed, {open} not accepted")
 }
 
 fn scores(operation: &Operation<'_>) -> Markup {

@@ -24,6 +24,9 @@ const THIN: char = '\u{202f}';
 const WIDE: u32 = 860;
 const NARROW: u32 = 360;
 
+/// So many operations stand open below each other; of more, each is folded under its name.
+const FEW: usize = 4;
+
 /// The reports as one HTML page that needs nothing else: no script, no font, no picture, no
 /// network, and a content security policy that forbids them.
 ///
@@ -191,7 +194,48 @@ fn ledger(report: &Report) -> Markup {
     html! {
         @if groups.is_empty() {
             p { "The records have no ledger: the run was killed before it, or its verb makes none." }
+        } @else if groups.len() > FEW {
+            @for (operation, rows) in groups {
+                @let wrong = rows.iter().any(|row| matches!(row.state, State::Failed | State::NotExecuted));
+                details.operation open[wrong] {
+                    summary { h3 { (one_line(operation)) } " " (states(&rows)) }
+                    (ledger_of(vec![("", rows)]))
+                }
+            }
         } @else {
+            (ledger_of(groups))
+        }
+    }
+}
+
+/// How many rows there are of each state.
+fn states(rows: &[&PathRow]) -> Markup {
+    let (peers, paths): (Vec<&PathRow>, Vec<&PathRow>) = rows.iter().partition(|row| row.peer);
+    let count = |state| paths.iter().filter(|row| row.state == state).count();
+    let all = [
+        State::Verified,
+        State::Failed,
+        State::NotExecuted,
+        State::Unavailable,
+    ];
+    let wrong = peers.iter().filter(|row| row.state != State::Verified);
+    let wrong = wrong.count();
+    html! {
+        @for (n, state) in all.into_iter().filter(|state| count(*state) > 0).enumerate() {
+            @let (class, mark) = mark(state);
+            @if n > 0 { ", " }
+            span class=(class) { span aria-hidden="true" { (mark) " " } (count(state)) " " (state) }
+        }
+        @if !peers.is_empty() {
+            span.muted { ", " (peers.len()) @if peers.len() == 1 { " peer" } @else { " peers" } }
+            @if wrong > 0 { span.bad { ", " (wrong) " of them not verified" } }
+        }
+    }
+}
+
+/// Rows under the name of their operation, unless that stands elsewhere.
+fn ledger_of(groups: Vec<(&str, Vec<&PathRow>)>) -> Markup {
+    html! {
             table.folded.ledger role="table" {
                 thead role="rowgroup" {
                     tr role="row" {
@@ -204,22 +248,40 @@ fn ledger(report: &Report) -> Markup {
                 }
                 @for (operation, rows) in groups {
                     tbody role="rowgroup" {
-                        tr.group role="row" { th colspan="5" scope="rowgroup" role="rowheader" { (one_line(operation)) } }
+                        @if !operation.is_empty() {
+                            tr.group role="row" { th colspan="5" scope="rowgroup" role="rowheader" { (one_line(operation)) } }
+                        }
                         @for row in rows { (of_row(row)) }
                     }
                 }
             }
+    }
+}
+
+/// The colour and the sign of a state.
+fn mark(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Verified => ("good", "✓"),
+        State::Failed => ("bad", "✗"),
+        State::Unavailable => ("warn", "–"),
+        State::NotExecuted => ("bad", "!"),
+    }
+}
+
+/// What is said of each operation; where there are many, folded under its name and what it comes to.
+fn of_operation(operation: &str, many: bool, (sum, said): (&str, Markup)) -> Markup {
+    html! {
+        @if many {
+            details.operation { summary { h3 { (one_line(operation)) } " " span.muted { (sum) } } (said) }
+        } @else {
+            h3 { (one_line(operation)) }
+            (said)
         }
     }
 }
 
 fn of_row(row: &PathRow) -> Markup {
-    let (class, mark) = match row.state {
-        State::Verified => ("good", "✓"),
-        State::Failed => ("bad", "✗"),
-        State::Unavailable => ("warn", "–"),
-        State::NotExecuted => ("bad", "!"),
-    };
+    let (class, mark) = mark(row.state);
     let label = if row.delivery.is_empty() {
         row.isa.clone()
     } else {
@@ -242,12 +304,22 @@ fn cases(bars: &Bars) -> Markup {
         return html! { p { "The records have no cases by kind of check, so there is nothing to draw." } (numbers(bars)) };
     }
     html! {
-        (legend(bars.kinds.iter().map(String::as_str), palette::kind))
-        (pictures(|width| cases::draw(bars, width)))
+        @if bars.groups.len() > FEW {
+            details { summary { "As a picture" } (picture_of_cases(bars)) }
+        } @else {
+            (picture_of_cases(bars))
+        }
         details {
             summary { "The same numbers as a table" }
             (numbers(bars))
         }
+    }
+}
+
+fn picture_of_cases(bars: &Bars) -> Markup {
+    html! {
+        (legend(bars.kinds.iter().map(String::as_str), palette::kind))
+        (pictures(|width| cases::draw(bars, width)))
     }
 }
 
@@ -342,7 +414,7 @@ fn figures(report: &Report, times: &Times<'_>, evidence: &Evidence<'_>) -> Marku
             thead role="rowgroup" {
                 tr role="row" {
                     th role="columnheader" scope="col" { "Figure of" }
-                    th.number role="columnheader" scope="col" { "Value" }
+                    th role="columnheader" scope="col" { "Value" }
                     th role="columnheader" scope="col" { "Quantity" }
                     th role="columnheader" scope="col" { "Split" }
                     th role="columnheader" scope="col" { "Reason" }
@@ -355,7 +427,7 @@ fn figures(report: &Report, times: &Times<'_>, evidence: &Evidence<'_>) -> Marku
                         th.path role="rowheader" scope="row" {
                             @if name.is_empty() { "the run" } @else { (broken_at_slashes(&name)) }
                         }
-                        td.number role="cell" { (one_line(&value_of(figure, THIN))) }
+                        td.unit role="cell" { (one_line(&value_of(figure, THIN))) }
                         td role="cell" { (one_line(&figure.quantity)) }
                         td role="cell" { (one_line(figure.split.as_deref().unwrap_or(""))) }
                         td.long.wrap role="cell" { (one_line(figure.reason.as_deref().unwrap_or(""))) }

@@ -6,9 +6,10 @@ use super::super::chart::lines::{self, Lines};
 use super::super::chart::speedups::{self, Speedups};
 use super::super::palette;
 use super::super::times::{
-    Cell, GAINS, Grid, Measure, OVER_PEER, OVER_SCALAR, Row, THROUGHPUT, Times, Who,
+    Cell, GAINS, Grid, LOADS, Measure, OVER_PEER, OVER_SCALAR, RATIOS_OF_LOADS, Row, THROUGHPUT,
+    Times, Who,
 };
-use super::pictures;
+use super::{FEW, of_operation, pictures};
 use crate::number::significant;
 use crate::plain::one_line;
 
@@ -21,11 +22,13 @@ pub(super) fn section(times: &Times<'_>, peers: &[&str]) -> Markup {
         h2 { "Measured times" }
         @for (operation, grids) in &times.operations {
             section.times {
-                h3 { (one_line(operation)) }
-                (throughput(operation, grids, peers))
-                (speedups(operation, grids))
-                (gains(operation, grids, peers))
-                (others(operation, grids))
+                (of_operation(operation, times.operations.len() > FEW, ("", html! {
+                    (throughput(operation, grids, peers))
+                    (speedups(operation, grids))
+                    (loads(operation, grids, peers))
+                    (gains(operation, grids, peers))
+                    (others(operation, grids))
+                })))
             }
         }
     }
@@ -80,6 +83,40 @@ fn speedups(operation: &str, grids: &[Grid<'_>]) -> Markup {
     }
 }
 
+/// Calls as they are made in real use: a column for each, and in it a bar for each path or peer.
+fn loads(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
+    let Some(grid) = of(grids, &LOADS) else {
+        return html! {};
+    };
+    let value = |cell: &Cell<'_>| match cell {
+        Cell::Value { value, .. } if *value > 0.0 => Some(*value),
+        _ => None,
+    };
+    let most = |at: usize| {
+        let of_column = grid.rows.iter().filter_map(|row| value(&row.cells[at]));
+        of_column.fold(0.0, f64::max)
+    };
+    // The longest bar of a column is as wide as its number's cell.
+    let width =
+        |at: usize, cell: &Cell<'_>| value(cell).map(|value| (100.0 * value / most(at)).round());
+    let bar = |at: usize, row: &Row<'_>| {
+        let (percent, ink) = (width(at, &row.cells[at]), palette::of(row, peers).var());
+        html! {
+            @if let Some(percent) = percent {
+                div.bar aria-hidden="true" style={ "width:" (percent) "%;background:" (ink) } {}
+            }
+        }
+    };
+    html! {
+        h4 { "Real use" }
+        p.muted { "Calls as they are made by those who use it. The bars of a column have one scale." }
+        (numbers(operation, grid, bar))
+        @for grid in RATIOS_OF_LOADS.into_iter().filter_map(|measure| of(grids, measure)) {
+            (table(operation, grid))
+        }
+    }
+}
+
 /// What not copying gains, size by size: a chart for each way of copying.
 fn gains(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
     let found: Vec<&Grid<'_>> = GAINS
@@ -105,7 +142,9 @@ fn gains(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
 /// What has a table and no chart.
 fn others(operation: &str, grids: &[Grid<'_>]) -> Markup {
     let drawn = |measure: &Measure| {
-        [&THROUGHPUT, &OVER_SCALAR, &OVER_PEER].contains(&measure) || GAINS.contains(&measure)
+        [&THROUGHPUT, &OVER_SCALAR, &OVER_PEER, &LOADS].contains(&measure)
+            || GAINS.contains(&measure)
+            || RATIOS_OF_LOADS.contains(&measure)
     };
     let others: Vec<&Grid<'_>> = grids.iter().filter(|grid| !drawn(grid.measure)).collect();
     html! {
@@ -166,6 +205,11 @@ fn table(operation: &str, grid: &Grid<'_>) -> Markup {
 }
 
 fn rows(operation: &str, grid: &Grid<'_>) -> Markup {
+    numbers(operation, grid, |_, _| html! {})
+}
+
+/// The grid as a table, `below` each number something more.
+fn numbers(operation: &str, grid: &Grid<'_>, below: impl Fn(usize, &Row<'_>) -> Markup) -> Markup {
     html! {
         div.scroll tabindex="0" {
         table.numbers.times {
@@ -191,7 +235,9 @@ fn rows(operation: &str, grid: &Grid<'_>) -> Markup {
                                 td.reason colspan=(grid.columns.len()) { (one_line(why)) }
                             }
                             why => {
-                                @for cell in &row.cells { (of_cell(cell, why.as_deref())) }
+                                @for (at, cell) in row.cells.iter().enumerate() {
+                                    (of_cell(cell, why.as_deref(), below(at, row)))
+                                }
                             }
                         }
                     }
@@ -203,7 +249,7 @@ fn rows(operation: &str, grid: &Grid<'_>) -> Markup {
 }
 
 /// A cell; `otherwise` is why cells of the row without a record have no number.
-fn of_cell(cell: &Cell<'_>, otherwise: Option<&str>) -> Markup {
+fn of_cell(cell: &Cell<'_>, otherwise: Option<&str>, below: Markup) -> Markup {
     html! {
         @match cell {
             Cell::Value { value, least, most, remark, reason } => {
@@ -214,6 +260,7 @@ fn of_cell(cell: &Cell<'_>, otherwise: Option<&str>) -> Markup {
                         small.muted { (least.map_or("–".to_owned(), significant)) " to " (most.map_or("–".to_owned(), significant)) }
                     }
                     @if let Some(reason) = reason { " " small.muted.reason { (one_line(reason)) } }
+                    (below)
                 }
             }
             Cell::Reason(why) => { td.reason { (one_line(why)) } }

@@ -9,7 +9,7 @@ use super::session::{Session, any, complain, default_out, matches_nothing, progr
 use super::{Common, MutateArgs};
 use crate::ledger::exit;
 use crate::mutate::accepted::{Accepted, Entry, this_build};
-use crate::mutate::{Mutant, Mutated, Mutation, Score, Trial, mutate_all};
+use crate::mutate::{Left, Mutant, Mutated, Mutation, Score, Trial, mutate_all};
 use crate::plan::{Check, Settings};
 use crate::receipt::ON_THREADS;
 use crate::verify::Job;
@@ -18,6 +18,8 @@ use crate::worker::{Host, Launch};
 
 /// The share of mutants that may be accepted survivors, in percent: more are a verification that needs work, not a longer file.
 const MOST_ACCEPTED: u64 = 5;
+/// The quantity of what is not mutated under the path that has it.
+const SHARED: &str = "mutants of another operation";
 
 pub(super) fn mutate(common: &Common, launch: &Launch, args: &MutateArgs) -> Result<u8, String> {
     let settings = Settings {
@@ -107,7 +109,7 @@ fn go(
     }
     common.note(format_args!("seed {}", job.settings.seed));
     let bar = bar(common, paths);
-    let (mut sum, mut fresh, mut old) = (Score::default(), 0, 0);
+    let (mut sum, mut fresh, mut old, mut elsewhere) = (Score::default(), 0, 0, 0);
     let done = mutate_all(
         job,
         catalog,
@@ -116,6 +118,7 @@ fn go(
                   operation,
                   subject,
                   mutation,
+                  left,
               }| {
             let of = &catalog.operations[operation];
             let entry = &of.subjects[subject];
@@ -138,6 +141,11 @@ fn go(
             for record in figures(&of.name, entry, &mutation, known) {
                 session.put(record)?;
             }
+            for (owner, left) in &left {
+                elsewhere += left.mutants;
+                let owner = &catalog.operations[*owner].name;
+                session.put(shared(&of.name, entry, owner, left))?;
+            }
             survivors
                 .into_iter()
                 .try_for_each(|survivor| session.put(Record::Survivor(survivor)))
@@ -151,9 +159,13 @@ fn go(
             "no path has an instruction of its own that could be changed".into(),
         ));
     }
+    let once = match elsewhere {
+        0 => String::new(),
+        n => format!("; {n} that operations share were tried once"),
+    };
     let percent = |n: u64| 100.0 * n as f64 / sum.mutants as f64;
     let score = format!(
-        "{} of {} mutants were noticed ({:.1} %)",
+        "{} of {} mutants were noticed ({:.1} %){once}",
         sum.killed,
         sum.mutants,
         percent(sum.killed)
@@ -216,6 +228,16 @@ fn row(operation: &str, entry: &SubjectEntry, state: State, reason: Option<Strin
         receipt: None,
         peer: entry.peer,
     }
+}
+
+/// The mutants of a path that are tried under another operation.
+fn shared(operation: &str, entry: &SubjectEntry, owner: &str, left: &Left) -> Record {
+    let mut figure = Figure::new(SHARED, Ok(left.mutants as f64), "mutants").split(owner);
+    let functions = left.functions.len();
+    figure.reason = Some(format!(
+        "of {functions} function(s) that it shares with {owner}, where they are mutated"
+    ));
+    Record::Figure(figure.of(operation, &entry.isa, &entry.delivery))
 }
 
 /// The scores of a path: all of it, and each kind of change.

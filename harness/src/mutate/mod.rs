@@ -6,6 +6,7 @@
 //! child     a change, alive in a process of its own
 //! watch     the end of a child that makes no progress
 //! accepted  survivors that somebody has looked at
+//! workers   which mutants are whose, and who tries them
 //! ```
 //!
 //! The answers are computed before the change: the compiler may have merged a table of the reference with one of the path.
@@ -15,10 +16,9 @@ mod child;
 mod sites;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod watch;
+mod workers;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cpu_time::ProcessTime;
@@ -26,17 +26,15 @@ use serde::{Deserialize, Serialize};
 
 use self::child::{Fate, run};
 pub(crate) use self::sites::{Kind, Mutant};
+pub(crate) use self::workers::{Left, Mutated, mutate_all};
 use crate::case::{Case, Source};
-use crate::check::{Bench, Prepared, Subject};
+use crate::check::{Bench, Prepared};
 use crate::operation::{CodePath, Operation};
 use crate::page::Page;
 use crate::plan::{Check, Plan};
 use crate::receipt::{self, Class, VERY_LONG, classes};
 use crate::step::{self, Code};
 use crate::verdict::Verdict;
-use crate::verify::Job;
-use crate::worker::protocol::{Catalog, Reply, Request};
-use crate::worker::{Host, Stop};
 
 /// The least processor time at one case after which a child is taken to go round in circles.
 const LEAST: Duration = Duration::from_millis(30);
@@ -71,15 +69,18 @@ pub(crate) struct Mutation {
     pub(crate) dead: u64,
     /// The functions of which an instruction was changed.
     pub(crate) functions: BTreeSet<String>,
+    /// All mutants, by what they change.
+    tried: BTreeSet<u64>,
 }
 
 impl Mutation {
     /// Before anything is tried.
-    fn of(mutants: &[Mutant]) -> Self {
+    fn of(mutants: &[Mutant], code: &Code) -> Self {
         let mut mutation = Self::default();
         for mutant in mutants {
             mutation.scores.entry(mutant.kind).or_default().mutants += 1;
             mutation.functions.insert(mutant.function.clone());
+            mutation.tried.insert(mutant.id(code));
         }
         mutation
     }
@@ -159,23 +160,62 @@ impl Trying<'_> {
     }
 }
 
-/// Mutates one path. The worker is of no use afterwards: its memory is full of cases, and every fork would pay for them.
+fn path(operation: &Operation, subject: usize) -> Result<&CodePath, String> {
+    operation
+        .paths
+        .get(subject)
+        .ok_or_else(|| "no such path".into())
+}
+
+fn mutants(
+    code: &mut Code,
+    operation: &Operation,
+    subject: usize,
+    bench: &mut Bench,
+    page: &Page,
+) -> Result<(Stepped, Vec<Mutant>), String> {
+    let stepped = Stepped::of(
+        code,
+        operation,
+        path(operation, subject)?,
+        subject,
+        bench,
+        page,
+    )?;
+    let mutants = sites::mutants(code, &stepped.sites, &stepped.constants, &stepped.taken);
+    Ok((stepped, mutants))
+}
+
+/// The mutants of a path by what they change, each with its function.
+pub(crate) fn list(
+    code: &mut Code,
+    operation: &Operation,
+    subject: usize,
+    bench: &mut Bench,
+    page: &Page,
+) -> Result<BTreeMap<u64, String>, String> {
+    let (_, mutants) = mutants(code, operation, subject, bench, page)?;
+    let named = |mutant: Mutant| (mutant.id(code), mutant.function);
+    Ok(mutants.into_iter().map(named).collect())
+}
+
+/// Mutates one path, without those mutants that are to be left. The worker is of no use afterwards: its memory is full of cases, and every fork would pay for them.
 pub(crate) fn mutate(
     code: &mut Code,
     plan: &Plan<'_>,
     operation: &Operation,
     subject: usize,
-    trial: &Trial,
+    (trial, leave): (&Trial, &BTreeSet<u64>),
     bench: &mut Bench,
     page: &'static Page,
 ) -> Result<Mutation, String> {
-    let subjects = operation.subjects();
-    let Some(Subject::Path(path)) = subjects.get(subject) else {
-        return Err("no such path".into());
-    };
-    let stepped = Stepped::of(code, operation, path, subject, bench, page)?;
-    let mutants = sites::mutants(code, &stepped.sites, &stepped.constants, &stepped.taken);
-    let mut mutation = Mutation::of(&mutants);
+    let path = path(operation, subject)?;
+    let (stepped, mut mutants) = mutants(code, operation, subject, bench, page)?;
+    mutants.retain(|mutant| !leave.contains(&mutant.id(code)));
+    let mut mutation = Mutation::of(&mutants, code);
+    if mutants.is_empty() {
+        return Ok(mutation);
+    }
     let mut trying = Trying {
         operation,
         path,
@@ -541,100 +581,5 @@ impl Stepped {
                     .is_empty()
             })
         })
-    }
-}
-
-// ------------------------------------------------------------------------------------------ the parent
-
-/// What came of the mutants of a path, and which path that is.
-pub(crate) struct Mutated {
-    pub(crate) operation: usize,
-    pub(crate) subject: usize,
-    pub(crate) mutation: Mutation,
-}
-
-/// Mutates every selected path that can run here, in as many workers as the job has, and tells `watch` of each.
-///
-/// # Errors
-/// Nothing can be stepped or forked here, a path is wrong as it is, or the harness failed.
-pub(crate) fn mutate_all(
-    job: &Job,
-    catalog: &Catalog,
-    trial: &Trial,
-    watch: &mut dyn FnMut(Mutated) -> Result<(), String>,
-) -> Result<(), String> {
-    let launch = job.launch.unmoved();
-    receipt::available(&mut Host::new(&launch, &job.settings)?)
-        .map_err(|why| format!("mutants cannot be made: {why}"))?;
-    let mut queue = VecDeque::new();
-    for (o, operation) in catalog.operations.iter().enumerate() {
-        let subjects = operation.subjects.iter().enumerate();
-        queue.extend(
-            subjects
-                .filter(|(s, entry)| job.selected[o][*s] && entry.is_stepped())
-                .map(|(s, _)| (o, s)),
-        );
-    }
-    let queue = Mutex::new(queue);
-    std::thread::scope(|scope| {
-        let (sender, news) = channel();
-        for _ in 0..job.jobs.max(1) {
-            let (launch, queue, sender) = (&launch, &queue, sender.clone());
-            scope.spawn(move || {
-                let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
-                let worked = Host::new(launch, &job.settings).and_then(|mut host| {
-                    while let Some((operation, subject)) = next() {
-                        let mutation =
-                            ask(&mut host, operation, subject, trial).map_err(|why| {
-                                format!(
-                                    "{}: {why}",
-                                    catalog.operations[operation].path_name(subject)
-                                )
-                            })?;
-                        host.renew();
-                        let _ = sender.send(Ok(Mutated {
-                            operation,
-                            subject,
-                            mutation,
-                        }));
-                    }
-                    Ok(())
-                });
-                worked.unwrap_or_else(|why| drop(sender.send(Err(why))));
-            });
-        }
-        drop(sender);
-        let mut first = Ok(());
-        for news in news {
-            first = first.and(news.and_then(&mut *watch));
-            if first.is_err()
-                && let Ok(mut queue) = queue.lock()
-            {
-                queue.clear();
-            }
-        }
-        first
-    })
-}
-
-fn ask(
-    host: &mut Host,
-    operation: usize,
-    subject: usize,
-    trial: &Trial,
-) -> Result<Mutation, String> {
-    let request = Request::Mutate {
-        operation,
-        subject,
-        trial: trial.clone(),
-    };
-    match host.ask(&request, &mut |_, _, _| {}) {
-        Ok(Reply::Mutated(mutation)) => Ok(mutation),
-        Ok(other) => Err(format!("a worker replied {other:?} when asked to mutate")),
-        Err(Stop::Broken(why)) => Err(why),
-        Err(Stop::Death(death)) => Err(format!(
-            "it ended its worker before anything was changed: {}",
-            death.verdict()
-        )),
     }
 }

@@ -8,6 +8,7 @@ use iced_x86::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::case::mix;
 use crate::step::{Code, disassembled, hex};
 
 /// A kind of change; the order is that of reports.
@@ -53,6 +54,17 @@ pub(crate) struct Mutant {
     pub(crate) change: String,
     pub(crate) instruction: String,
     pub(crate) source: Option<String>,
+}
+
+impl Mutant {
+    /// The same for every mutant that changes the same bytes to the same, in any process of this program.
+    pub(super) fn id(&self, code: &Code) -> u64 {
+        let words = self
+            .patch
+            .iter()
+            .flat_map(|(at, byte)| [code.in_file(*at), u64::from(*byte)]);
+        mix(&words.collect::<Vec<_>>())
+    }
 }
 
 /// What a byte is changed by: its lowest bit, its highest, all.

@@ -1,6 +1,6 @@
 //! What parent and worker say to each other: frames of a little-endian u32 length and that many bytes of JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -70,7 +70,11 @@ pub(crate) enum Request {
         operation: usize,
         subject: usize,
         trial: Trial,
+        /// Mutants that are not to be tried.
+        leave: BTreeSet<u64>,
     },
+    /// Which mutants a path has; answered by `Mutants`.
+    Mutants { operation: usize, subject: usize },
     /// Whether instructions can be stepped here, and how fast; answered by `Stepping`.
     Stepping,
     /// Answered by `Pong`.
@@ -116,6 +120,8 @@ pub(crate) enum Reply {
     /// Instructions by line and form.
     Profile(BTreeMap<String, u64>),
     Mutated(Mutation),
+    /// By what they change, with their functions.
+    Mutants(BTreeMap<u64, String>),
     /// Steps a second, or why there are none.
     Stepping(Result<f64, String>),
     Pong,

@@ -12,7 +12,7 @@ use super::protocol::{
 };
 use crate::case::{Case, Place, Shape, Source, mix};
 use crate::check::{Bench, Prepared, Subject, message};
-use crate::mutate::mutate;
+use crate::mutate::{self, mutate};
 use crate::operation::{Call, CodePath, Operation, Params};
 use crate::page::{Page, Phase};
 use crate::params;
@@ -204,10 +204,18 @@ pub(crate) fn serve(
                 operation,
                 subject,
                 trial,
+                leave,
             } => receipt::code(&mut stepper).and_then(|code| {
                 let (of, plan) = (&operations[operation], &plans[operation]);
-                mutate(code, plan, of, subject, &trial, &mut bench, page).map(Reply::Mutated)
+                let trial = (&trial, &leave);
+                mutate(code, plan, of, subject, trial, &mut bench, page).map(Reply::Mutated)
             }),
+            Request::Mutants { operation, subject } => {
+                receipt::code(&mut stepper).and_then(|code| {
+                    let of = &operations[operation];
+                    mutate::list(code, of, subject, &mut bench, page).map(Reply::Mutants)
+                })
+            }
             Request::Stepping => Ok(Reply::Stepping(stepping())),
             Request::Ping => Ok(Reply::Pong),
             Request::Overread => overread(page),

@@ -31,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         mutants_that_do_not_come_back_are_ended,
         a_path_that_is_wrong_is_not_changed,
         what_cannot_run_is_a_row_or_exit_4,
+        what_operations_share_is_tried_once,
     ];
     trials.push(with(
         "valgrind",
@@ -429,6 +430,42 @@ fn what_cannot_run_is_a_row_or_exit_4() {
         2,
         &["--without \"lengths\"", "flush end, flush start"],
     );
+}
+
+/// Under the first that is asked for: alone, each has all of its mutants. Nothing gets lost between them.
+fn what_operations_share_is_tried_once() {
+    let (first, second) = ("shares_code_first", "shares_code_second");
+    let counts = |filter: &str, operation: &str| {
+        let ran = mutate(&[filter], &[]);
+        assert!([Some(0), Some(1)].contains(&ran.exit), "{ran:#?}");
+        let report = ran.records();
+        let of = |quantity: &str| -> f64 {
+            let figures = report.figures().filter(|figure| {
+                let whole = figure.split.as_deref().is_none_or(|split| split == first);
+                figure.operation == operation && figure.quantity == quantity && whole
+            });
+            figures.filter_map(|figure| figure.value).sum()
+        };
+        let dead = "dead bits of constants, left out";
+        let own = of("mutants") + of(dead);
+        (own, of("mutants of another operation"), report)
+    };
+    let (alone, left, _) = counts(second, second);
+    assert_eq!(left, 0.0);
+    let (own, left, report) = counts("shares_code_*", second);
+    assert!(own > 0.0 && left > 0.0, "{own} {left}");
+    assert_eq!(own + left, alone);
+    let shared = report
+        .figures()
+        .find(|f| f.quantity == "mutants of another operation");
+    let why = shared.and_then(|figure| figure.reason.as_deref());
+    assert!(
+        why.is_some_and(|why| why.contains("that it shares with shares_code_first")),
+        "{why:?}"
+    );
+    let (alone, ..) = counts(first, first);
+    let (own, left, _) = counts("shares_code_*", first);
+    assert_eq!((own, left), (alone, 0.0));
 }
 
 fn where_nothing_can_be_stepped_nothing_is_changed() {

@@ -45,6 +45,10 @@ fn all() -> Vec<Operation> {
         lookup("accepted", looked_up),
         lookup("hollow", hollow),
         lookup("stuck", stuck),
+        lookup("shares_code_first", |bytes| either(bytes, black_box(true))),
+        lookup("shares_code_second", |bytes| {
+            either(bytes, black_box(false))
+        }),
         lookup("wrong", |bytes| vec![0; bytes.len()]),
         absent("one_is_absent").path(CodePath::returns("scalar", |i| Ok(looked_up(i.bytes())))),
         absent("all_are_absent"),
@@ -182,6 +186,23 @@ fn looked_up(bytes: &[u8]) -> Vec<u8> {
     let mut inverted = bytes.to_vec();
     for byte in &mut inverted {
         *byte = table[usize::from(*byte)];
+    }
+    inverted
+}
+
+/// Two ways to the same answer, behind one jump.
+#[inline(never)]
+fn either(bytes: &[u8], with_table: bool) -> Vec<u8> {
+    let mut inverted = bytes.to_vec();
+    if with_table {
+        let table = black_box(&INVERSE);
+        for byte in &mut inverted {
+            *byte = table[usize::from(*byte)];
+        }
+    } else {
+        for byte in &mut inverted {
+            *byte = !*byte;
+        }
     }
     inverted
 }

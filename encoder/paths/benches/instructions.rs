@@ -1,4 +1,4 @@
-//! Callgrind's count of one call of every path that valgrind can run, at 64 and 4096 plain bytes: `cargo bench --bench instructions`.
+//! Callgrind's count of one call of every path of Q64 that valgrind can run, at 64 and 4096 plain bytes: `cargo bench --bench instructions`.
 //!
 //! `cargo harness count` counts the same call in the same window, with AVX-512 too; this is the other counter, with its comparison of
 //! the last run and its output formats. Each count holds the window's own instructions; the rows `empty` hold nothing else.
@@ -20,7 +20,7 @@ const LENGTHS: [usize; 2] = [64, 4096];
 
 fn every_path(group: &mut BinaryBenchmarkGroup) {
     installed();
-    let paths = valgrind::listed("*").map(|list| valgrind::runnable(&list));
+    let paths = valgrind::listed("q64_*code/*").map(|list| valgrind::runnable(&list));
     let paths = paths.unwrap_or_else(|why| missing(&why));
     let mut operations: Vec<(&str, Vec<&str>)> = Vec::new();
     for path in &paths {

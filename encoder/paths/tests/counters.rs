@@ -1,5 +1,7 @@
 //! Both counters agree: what `q64-paths count` steps of a call is, to the instruction, what callgrind sees of it. A test for every
-//! path with a buffer to fill; one that valgrind cannot run, or of which it would run other code, is ignored and says why.
+//! path of Q64 with a buffer to fill; one that valgrind cannot run, or of which it would run other code, is ignored and says why.
+//! The other operations take the same window, and a valgrind's start for each of their many paths: `cargo harness call` under
+//! callgrind compares any of them by hand.
 
 #[path = "../benches/valgrind/mod.rs"]
 mod valgrind;
@@ -10,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use pathproof_reports::{PathRow, Report, State};
 use valgrind::{PROGRAM, WINDOW};
 
-const FILLS: &str = "*/*/fills";
+const FILLS: &str = "q64_*code/*/fills";
 /// Plain bytes: no block of some kernels; a block and a tail; many.
 const LENGTHS: [u64; 3] = [1, 100, 2048];
 

@@ -296,7 +296,7 @@ fn what_one_side_alone_has_is_listed() {
     let gone = "only in the base: this program has no such path; at 96, 512";
     assert!(says("counted/planar/fills", gone), "{said:?}");
     assert!(
-        says("", "3 path(s) of the base were not asked for"),
+        says("", "4 path(s) of the base were not asked for"),
         "{said:?}"
     );
 

@@ -1,7 +1,6 @@
 //! Which functions of the encoder there are to verify, on which paths, on which data.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use pathproof::{CodePath, Failure, Input, Operation, Reason};
@@ -117,7 +116,7 @@ fn chosen(
         let mut answer = vec![0; capacity(i)];
         fills(i, &mut answer).map(|_| answer)
     };
-    let shelf = Shelf::new();
+    let shelf = Shelf::default();
     // Not by `Encoder::new`, whose first call of a process is to be a verified one.
     let available = |isa: &Isa| isa.is_available();
     let isa = of.paths().iter().copied().rfind(available);
@@ -168,24 +167,33 @@ fn promised(of: q64::Operation, isa: Isa, path: CodePath) -> CodePath {
 }
 
 /// The latest answers: as many as a cache of the first level does not hold, and no more than memory bears.
-struct Shelf(RefCell<VecDeque<Rc<Vec<u8>>>>);
+#[derive(Default)]
+struct Shelf(RefCell<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    answers: Vec<Rc<Vec<u8>>>,
+    /// Where the next one goes.
+    next: usize,
+}
 
 impl Shelf {
     const MOST: usize = 64;
     const MOST_BYTES: usize = 64 << 20;
 
-    fn new() -> Self {
-        Self(RefCell::new(VecDeque::with_capacity(Self::MOST + 1)))
-    }
-
     fn keep(&self, answer: Vec<u8>) -> Rc<Vec<u8>> {
         let answer = Rc::new(answer);
-        let mut kept = self.0.borrow_mut();
+        let Kept { answers, next } = &mut *self.0.borrow_mut();
         let most = (Self::MOST_BYTES / answer.len().max(1)).clamp(1, Self::MOST);
-        kept.push_back(Rc::clone(&answer));
-        while kept.len() > most {
-            kept.pop_front();
+        answers.truncate(most);
+        if *next >= most {
+            *next = 0;
         }
+        match answers.get_mut(*next) {
+            Some(oldest) => *oldest = Rc::clone(&answer),
+            None => answers.push(Rc::clone(&answer)),
+        }
+        *next += 1;
         answer
     }
 }
@@ -208,6 +216,9 @@ fn failure(error: Q64Error) -> Failure {
                 found.into(),
                 expected.into(),
             )),
+            Q64Error::BadLevels { index, data_len } => {
+                Some(reference::mq64::bad_levels(index, data_len))
+            }
             _ => None,
         },
     }
@@ -224,6 +235,21 @@ fn missing(isa: Isa) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shelf_keeps_the_latest_and_no_more_than_it_may() {
+        let shelf = Shelf::default();
+        let kept: Vec<Rc<Vec<u8>>> = (0..200).map(|n| shelf.keep(vec![n])).collect();
+        for (n, answer) in kept.iter().enumerate() {
+            let on_it = usize::from(n >= 200 - Shelf::MOST);
+            assert_eq!((answer[0], Rc::strong_count(answer)), (n as u8, 1 + on_it));
+        }
+        // Two of these are too many.
+        for _ in 0..3 {
+            let large = shelf.keep(vec![0; Shelf::MOST_BYTES * 2 / 3]);
+            assert_eq!(shelf.0.borrow().answers, [large]);
+        }
+    }
 
     #[test]
     fn every_operation_of_the_encoder_is_verified() {

@@ -1,7 +1,7 @@
 //! Mq64: one call of the Q64 kernel, and copies or comparisons of its text.
 
 use pathproof::{CodePath, Input, Operation};
-use q64::{Encoder, Isa};
+use q64::{Encoder, Isa, Q64Error};
 
 use super::{SHORT, SURVIVORS, failure, missing, promised};
 use crate::reference::{self, mq64::default_levels};
@@ -17,10 +17,22 @@ const LEVELS: &[&[u64]] = &[
     &[],
     &[3, 5, 8, 31],
     &[33, 500],
+    MANY,
     &[4, 2],
     &[0, 8],
     &[7, 7],
 ];
+
+/// More than are kept on the stack.
+const MANY: &[u64] = &{
+    let mut many = [0; 70];
+    let mut i = 0;
+    while i < many.len() {
+        many[i] = 1 + 3 * i as u64;
+        i += 1;
+    }
+    many
+};
 
 pub(super) fn encode() -> Operation {
     let paths = rows(ENCODE, |encoder, isa| {
@@ -35,6 +47,9 @@ pub(super) fn encode() -> Operation {
     .refuses_short(SHORT)
     .survivors(SURVIVORS)
     .paths(paths)
+    .paths(streaming(|encoder, i, out| {
+        encoder.mq64_encode_into(i.bytes(), out)
+    }))
     .path(best(CodePath::fills("auto", |i, out| {
         q64::mq64_encode_to_buffer(i.bytes(), out).map_err(failure)
     })))
@@ -77,6 +92,11 @@ pub(super) fn encode_with_levels() -> Operation {
     .refuses_short(SHORT)
     .survivors(SURVIVORS)
     .paths(paths)
+    .paths(streaming(|encoder, i, out| {
+        with_levels(i, |levels| {
+            encoder.mq64_encode_with_levels_into(i.bytes(), levels, out)
+        })
+    }))
     .path(best(CodePath::fills("auto", |i, out| {
         with_levels(i, |levels| {
             q64::mq64_encode_with_levels_to_buffer(i.bytes(), levels, out)
@@ -98,25 +118,55 @@ pub(super) fn decode() -> Operation {
             encoder.mq64_decode_into(i.bytes(), out).map_err(failure)
         })
     });
-    Operation::new("mq64_decode", |i| reference::mq64::decode(i.bytes()))
-        .from_bytes(|bytes, _| {
-            // Three levels of any input, two or one of a short one.
-            let mut levels = vec![bytes.len() / 3, bytes.len() / 2, bytes.len()];
-            levels.dedup();
-            levels.retain(|level| *level > 0);
-            reference::mq64::encode(bytes, &levels).unwrap_or_default()
-        })
-        .capacity(|i| q64::mq64_decoded_len(i.bytes()))
-        .work(|i| q64::mq64_decoded_len(i.bytes()))
-        .refuses_short(SHORT)
-        .survivors(SURVIVORS)
-        .paths(paths)
-        .path(best(CodePath::fills("auto", |i, out| {
-            q64::mq64_decode_to_buffer(i.bytes(), out).map_err(failure)
-        })))
-        .path(best(CodePath::returns("auto", |i| {
-            q64::mq64_decode(i.bytes()).map_err(failure)
-        })))
+    even(Operation::new("mq64_decode", |i| {
+        reference::mq64::decode(i.bytes())
+    }))
+    .from_bytes(|bytes, _| {
+        // Five levels of any input, fewer of a short one, for a separator in each part of a block.
+        let part = |n: usize| bytes.len() / n;
+        let mut levels = vec![part(8), part(4), part(3), part(2), part(1)];
+        levels.dedup();
+        levels.retain(|level| *level > 0);
+        reference::mq64::encode(bytes, &levels).unwrap_or_default()
+    })
+    .capacity(|i| q64::mq64_decoded_len(i.bytes()))
+    .work(|i| q64::mq64_decoded_len(i.bytes()))
+    .refuses_short(SHORT)
+    .survivors(SURVIVORS)
+    .paths(paths)
+    .path(best(CodePath::fills("auto", |i, out| {
+        q64::mq64_decode_to_buffer(i.bytes(), out).map_err(failure)
+    })))
+    .path(best(CodePath::returns("auto", |i| {
+        q64::mq64_decode(i.bytes()).map_err(failure)
+    })))
+}
+
+/// Adds rows of characters with even codes alone: among others, every odd one may be taken for a separator, and where that is the
+/// last of a text is the same.
+fn even(operation: Operation) -> Operation {
+    const BYTES: [u8; 96] = [0x11; 96];
+    (32..=BYTES.len()).fold(operation, |operation, len| {
+        operation.rows(format!("even_{len}"), &BYTES[..len], len)
+    })
+}
+
+/// The kernels that stream, at every length: what is behind a separator lies anywhere.
+fn streaming(
+    call: impl Fn(&Encoder, &Input<'_>, &mut [u8]) -> Result<usize, Q64Error> + Copy + 'static,
+) -> Vec<CodePath> {
+    let row = |&isa: &Isa| {
+        let name = format!("{isa}+stream");
+        let path = match Encoder::with(isa) {
+            Some(encoder) => {
+                let encoder = encoder.streams_from(0);
+                CodePath::fills(name, move |i, out| call(&encoder, i, out).map_err(failure))
+            }
+            None => CodePath::absent(name, "fills", missing(isa)),
+        };
+        promised(ENCODE, isa, path).block(4 * 64)
+    };
+    ENCODE.streaming_paths().iter().map(row).collect()
 }
 
 fn levels(i: &Input<'_>) -> Vec<usize> {

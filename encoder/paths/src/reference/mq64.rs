@@ -20,16 +20,26 @@ pub(crate) fn default_levels(len: usize) -> Vec<usize> {
 
 /// The prefixes of these lengths, which ascend from 1 or more to all of the data.
 pub(crate) fn encode(data: &[u8], levels: &[usize]) -> Outcome<Vec<u8>> {
-    let ascending = levels.windows(2).all(|pair| pair[0] < pair[1]);
+    let allowed = |index: usize| {
+        let least = index.checked_sub(1).map_or(1, |before| levels[before] + 1);
+        (least..=data.len()).contains(&levels[index])
+    };
     let ends = levels.last().copied().unwrap_or(0) == data.len();
-    if !ascending || !ends || levels.contains(&0) {
-        return Err(Failure::kind("bad_levels"));
+    let wrong = (0..levels.len()).find(|index| !allowed(*index));
+    if let Some(index) = wrong.or((!ends).then_some(levels.len())) {
+        return Err(Failure::kind("bad_levels").detail(bad_levels(index, data.len())));
     }
     let segments: Vec<_> = levels
         .iter()
         .map(|&level| q64::encode(&data[..level]))
         .collect();
     Ok(segments.join(&b':'))
+}
+
+/// What there is to say of levels that are not allowed: which is the first of them, or how many there are if another is missing;
+/// and the length of the data.
+pub(crate) fn bad_levels(index: usize, data_len: usize) -> u64 {
+    (index as u64) << 32 | data_len as u64
 }
 
 /// Segment by segment: not empty, not odd, good characters, and more than the segment before, with which it begins.

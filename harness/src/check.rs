@@ -50,6 +50,8 @@ pub(crate) struct Prepared {
     pub(crate) parts: Vec<Vec<u8>>,
     pub(crate) params: Params,
     pub(crate) want: Outcome<Vec<u8>>,
+    /// Whether the answer is the reference's, and not one from a file, which need not say all of a refusal.
+    of_reference: bool,
     /// What a `fills` path is to answer instead, whose buffer is too short for that.
     short: Option<Failure>,
     capacity: usize,
@@ -103,6 +105,7 @@ impl Prepared {
         case: &Case,
         want: Option<Outcome<Vec<u8>>>,
     ) -> Self {
+        let of_reference = want.is_none();
         let (want, capacity) = {
             let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
             let input = Input::new(&slices, &case.params);
@@ -128,6 +131,7 @@ impl Prepared {
             parts,
             params: case.params.clone(),
             want,
+            of_reference,
             short,
             capacity,
             roomy: room != 0,
@@ -147,6 +151,7 @@ impl Prepared {
             let capacity = (peer.capacity)(&input).max(want.as_ref().map_or(0, Vec::len));
             Self {
                 want,
+                of_reference: true,
                 short: None,
                 capacity,
                 roomy: false,
@@ -296,14 +301,29 @@ impl Bench {
         };
         let input = Input::new(parts, &prepared.params);
         let windowed = self.windowed;
+        let held = |got: Outcome<&[u8]>| {
+            let more = match (&want, &got) {
+                (Err(want), Err(got)) if path.refuses_in_full => {
+                    prepared.of_reference && says_more(want, got)
+                }
+                _ => false,
+            };
+            match compare(want.clone(), got) {
+                Ok(_) if more => Err(Verdict::Broke {
+                    law: IN_FULL.into(),
+                    why: "it says more".into(),
+                }),
+                compared => compared,
+            }
+        };
         self.page.calling(subject);
         let called = catch_unwind(AssertUnwindSafe(|| match &path.call {
             Call::Fills(f) | Call::InPlace(f) => {
                 let buffer = output.bytes_mut();
                 match enter(windowed, || f(&input, buffer)) {
                     Ok(len) if len > buffer.len() => Err(overlong(want.clone(), buffer, len)),
-                    Ok(len) => compare(want.clone(), Ok(&buffer[..len])),
-                    Err(failure) => compare(want.clone(), Err(failure)),
+                    Ok(len) => held(Ok(&buffer[..len])),
+                    Err(failure) => held(Err(failure)),
                 }
             }
             Call::Returns(f) => {
@@ -315,7 +335,7 @@ impl Bench {
                             let got = got.as_ref().map(|bytes| &**bytes);
                             compared = match nowhere(&got) {
                                 true => Err(Verdict::Panicked("its answer lies at 0".into())),
-                                false => compare(want.clone(), got.map_err(Clone::clone)),
+                                false => held(got.map_err(Clone::clone)),
                             };
                         });
                     });
@@ -368,7 +388,7 @@ impl Bench {
         match compared {
             Ok(Some(depth)) if path.refuses_in_full && Some(depth) < full(&want) => {
                 Err(Verdict::Broke {
-                    law: "a refusal says all that the reference's says".into(),
+                    law: IN_FULL.into(),
                     why: format!("it could be compared in {} alone", depth.name()),
                 })
             }
@@ -420,6 +440,16 @@ impl Bench {
             Err(panic) => Verdict::Panicked(message(&*panic)),
         }
     }
+}
+
+/// What a path promises that refuses in full.
+const IN_FULL: &str = "a refusal says all that the reference's says, and no more";
+
+/// Whether a refusal says what the reference's does not.
+fn says_more(want: &Failure, got: &Failure) -> bool {
+    (got.kind.is_some() && want.kind.is_none())
+        || (got.at.is_some() && want.at.is_none())
+        || (got.detail.is_some() && want.detail.is_none())
 }
 
 /// How far a refusal like the reference's can be compared.

@@ -365,8 +365,8 @@ impl CodePath {
         self
     }
 
-    /// A promise: a refusal names all that the reference's names, of kind, position and detail. Without it, what one side does not
-    /// name is not compared.
+    /// A promise: a refusal names all that the reference's names, of kind, position and detail, and no more. Without it, what one
+    /// side does not name is not compared.
     pub fn refuses_in_full(mut self) -> Self {
         self.refuses_in_full = true;
         self
@@ -589,9 +589,9 @@ impl Operation {
         self
     }
 
-    /// Mutants that may live, as the text of a TOML file (`include_str!`): for each its `function`, `offset`, `bytes` and
-    /// `change` as `mutate` prints them, a `reason` (`equivalent`, `unreachable`, `speed` or `memory`) and a `note`; and `rustc`, the
-    /// compiler whose code it is about. Several operations may share a file.
+    /// Mutants that may live, as the text of a TOML file (`include_str!`) that `mutate --write` begins: `rustc`, the compiler whose
+    /// code it is about; and for each source line of a function its `changes`, a `reason` (`equivalent`, `unreachable`, `speed`,
+    /// `memory`, `first_call` or `not_looked_at`) and a `note`. Several operations may share a file.
     pub fn survivors(mut self, accepted: &'static str) -> Self {
         self.accepted = Some(accepted);
         self

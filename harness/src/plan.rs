@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Place, Shape, Source, crc32, generate, mix, rng};
-use crate::operation::{Operation, Params};
+use crate::operation::{Operation, Params, Rows};
 use crate::params;
 use crate::shrink::CaseTree;
 
@@ -39,6 +39,9 @@ const PAIRS_IN: usize = 97;
 /// Offsets at which a pair stands: every one of a block of 64 plain bytes, or of the text of such a block, which may be twice as
 /// long, whatever the period of a codec is.
 const PAIR_OFFSETS: [u64; 2] = [64, 128];
+
+/// A set of no more rows than this was made for what it shows; a larger one is a sample.
+const TELLING: usize = 256;
 
 /// What is asked of a verification, beyond the operations themselves.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -296,7 +299,15 @@ impl<'a> Plan<'a> {
                     output,
                 )
             }
-            Check::Rows => self.place_anywhere(self.row(index), combo(index), &mut draw),
+            Check::Rows => {
+                let (set, number) = self.row(index);
+                let source = Source::Row {
+                    set: set.set.to_string(),
+                    index: number,
+                    crc: crc32(&set.data[number * set.row..][..set.row]),
+                };
+                self.place_anywhere(source, combo(index), &mut draw)
+            }
             Check::Data => {
                 let width = self.settings.data.as_ref().map_or(1, |(_, row)| *row);
                 let row = &self.data[index as usize * width..][..width];
@@ -407,6 +418,31 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether a case is among those that every mutant meets first: a few hundred, of every check, every value that is swept, and
+    /// every law.
+    pub(crate) fn is_quick(&self, check: Check, index: u64) -> bool {
+        let lengths = self.lengths.len() as u64;
+        let (combo, length) = (index / lengths, index % lengths);
+        match check {
+            Check::FlushEnd if combo == 0 => length <= 160,
+            Check::FlushEnd => length <= 160 && length % 7 == combo % 7,
+            Check::FlushStart => index <= 160 && index.is_multiple_of(5),
+            Check::Aligned => index.is_multiple_of(997),
+            Check::Rows => {
+                let (set, row) = self.row(index);
+                row < 3 || set.data.len() / set.row <= TELLING
+            }
+            Check::Data => index < 3,
+            Check::Shapes => index < 1000 && index.is_multiple_of(7),
+            Check::Random => index < 20,
+            Check::Mutated => index < 4000 && index.is_multiple_of(37),
+            Check::Positions => index < 8000 && index.is_multiple_of(53),
+            Check::Laws => (index % (self.swept as u64 + 1)).is_multiple_of(67),
+            Check::Room => index < 140 && index.is_multiple_of(7),
+            Check::Pairs => false,
+        }
+    }
+
     /// Zeros to make an input from: whatever is put into it is seen, for no neighbour hides it.
     fn zeros(&self) -> &'static [u8] {
         &[0; ZEROS][..ZEROS.min(self.operation.most())]
@@ -421,17 +457,12 @@ impl<'a> Plan<'a> {
         (index / (swept(longest) as u64 + 1)) as usize
     }
 
-    fn row(&self, mut index: u64) -> Source {
+    /// The set that row `index` of all is in, and which one of the set it is.
+    fn row(&self, mut index: u64) -> (&'a Rows, usize) {
         for set in &self.operation.rows {
             let rows = (set.data.len() / set.row) as u64;
             if index < rows {
-                let index = index as usize;
-                let row = &set.data[index * set.row..][..set.row];
-                return Source::Row {
-                    set: set.set.to_string(),
-                    index,
-                    crc: crc32(row),
-                };
+                return (set, index as usize);
             }
             index -= rows;
         }

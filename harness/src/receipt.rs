@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Place, Shape, Source};
 use crate::check::{Bench, Prepared, Subject};
-use crate::operation::{Call, CodePath, Input, Operation};
+use crate::operation::{Call, CodePath, Input, Operation, Params};
 use crate::page::Page;
 use crate::params;
 use crate::step::{self, Code, Executed};
@@ -28,6 +28,9 @@ pub(crate) const LONG: usize = 4097;
 pub(crate) fn long(longest: Option<usize>) -> usize {
     longest.unwrap_or(LONG).min(LONG)
 }
+
+/// The length of what is refused, if the operation takes as much: the search for what is wrong may go byte by byte.
+const REFUSED: usize = 1025;
 
 /// Inputs longer than this are there for a threshold, and what runs behind it shows soon.
 pub(crate) const VERY_LONG: usize = 64 << 10;
@@ -102,7 +105,7 @@ pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
     let mut classes: Vec<Class> = lengths.into_iter().map(Class::of).collect();
     if operation.from_bytes.is_some() {
         classes.push(Class {
-            length: long(operation.longest),
+            length: long(operation.longest).min(REFUSED),
             damaged: true,
         });
     }
@@ -111,7 +114,12 @@ pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
 
 /// The case of a class: always the same bytes, at addresses that are multiples of 64.
 pub(crate) fn case(operation: &Operation, class: Class) -> Case {
-    let (params, length) = (params::usual(operation), class.length);
+    case_with(operation, params::usual(operation), class)
+}
+
+/// The same with other parameters than the usual ones.
+pub(crate) fn case_with(operation: &Operation, params: Params, class: Class) -> Case {
+    let length = class.length;
     let seeded = Source::Seeded {
         seed: SEED,
         len: length,
@@ -937,16 +945,19 @@ mod tests {
         let (damaged, whole): (Vec<Class>, Vec<Class>) =
             of.into_iter().partition(|class| class.damaged);
         assert_eq!(lengths(&whole), [0, 1, 15, 16, 17, 33, 99, 100, 4097]);
-        assert_eq!(lengths(&damaged), [LONG]);
-        // Its input is that of the whole one, but for a byte; and always the same.
-        let [good, bad] = [whole[8], damaged[0]].map(|class| {
+        assert_eq!(lengths(&damaged), [REFUSED]);
+        // Its input is that of a whole one, but for a byte; and always the same.
+        let [good, bad] = [Class::of(REFUSED), damaged[0]].map(|class| {
             operation
                 .resolve(&case(&operation, class))
                 .unwrap()
                 .remove(0)
         });
         let differing = good.iter().zip(&bad).filter(|(a, b)| a != b).count();
-        assert_eq!((good.len(), bad.len(), differing), (2 * LONG, 2 * LONG, 1));
+        assert_eq!(
+            (good.len(), bad.len(), differing),
+            (2 * REFUSED, 2 * REFUSED, 1)
+        );
         let again = operation.resolve(&case(&operation, damaged[0])).unwrap();
         assert_eq!(again[0], bad);
     }

@@ -244,6 +244,9 @@ struct MutateArgs {
     /// and notices less.
     #[arg(long)]
     answers_after: bool,
+    /// Only share I of N of the mutants, as in 2/4: a sample, for less time.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
     /// Write the survivors to this file, in the form that the client's list of accepted ones has; reasons that are known go along.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,

@@ -31,6 +31,7 @@ use crate::case::{Case, Source};
 use crate::check::{Bench, Prepared};
 use crate::operation::{CodePath, Operation};
 use crate::page::Page;
+use crate::params;
 use crate::plan::{Check, Plan};
 use crate::receipt::{self, Class, VERY_LONG, classes};
 use crate::step::{self, Code};
@@ -44,6 +45,9 @@ const TIMES: u32 = 20;
 /// At how many offsets all pairs of bytes are tried, before bits of a constant are called dead: more than the period of a codec.
 const PAIRS_AT: u64 = 8;
 
+/// The lengths at which paths are stepped with the values that a parameter is swept over.
+const OTHERS_AT: [usize; 2] = [65, 512];
+
 /// What is asked of the verification that is put to the test.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Trial {
@@ -51,6 +55,16 @@ pub(crate) struct Trial {
     pub(crate) without: Vec<Check>,
     /// Whether the answers are computed after the change.
     pub(crate) after: bool,
+    /// Of how many shares of the mutants which one is tried; all of them without.
+    pub(crate) share: Option<(u64, u64)>,
+}
+
+impl Trial {
+    /// Whether a mutant is one of those that are tried.
+    fn has(&self, mutant: u64) -> bool {
+        self.share
+            .is_none_or(|(number, shares)| mutant % shares == number)
+    }
 }
 
 /// How many mutants there were, and how many of them were noticed.
@@ -211,7 +225,10 @@ pub(crate) fn mutate(
 ) -> Result<Mutation, String> {
     let path = path(operation, subject)?;
     let (stepped, mut mutants) = mutants(code, operation, subject, bench, page)?;
-    mutants.retain(|mutant| !leave.contains(&mutant.id(code)));
+    mutants.retain(|mutant| {
+        let id = mutant.id(code);
+        trial.has(id) && !leave.contains(&id)
+    });
     let mut mutation = Mutation::of(&mutants, code);
     if mutants.is_empty() {
         return Ok(mutation);
@@ -226,7 +243,9 @@ pub(crate) fn mutate(
     };
 
     // A few hundred cases notice most.
-    let quick = prepare(operation, plan, trial, page, &is_quick)?;
+    let quick = prepare(operation, plan, trial, page, &|check, index| {
+        plan.is_quick(check, index)
+    })?;
     let left = trying.all(&quick, mutants, &mut mutation, &mut |_| true)?;
     if left.is_empty() {
         return Ok(mutation);
@@ -322,9 +341,10 @@ impl Trying<'_> {
             let pairs = offset.map(|offset| self.pairs(plan, offset)).transpose()?;
             let cases = pairs.as_deref().unwrap_or(whole);
             let limit = self.limit(cases, &mut |_| true)?;
+            let mut order: Vec<usize> = (0..cases.len()).collect();
             let mut still = Vec::new();
             for group in dead {
-                let silent = self.silent(limit, cases, group, &mut alive)?;
+                let silent = self.silent(limit, cases, &mut order, group, &mut alive)?;
                 still.extend((!silent.is_empty()).then_some(silent));
             }
             dead = still;
@@ -341,22 +361,24 @@ impl Trying<'_> {
         &mut self,
         limit: Duration,
         cases: &[Ready],
+        order: &mut [usize],
         group: Vec<Mutant>,
         alive: &mut Vec<Mutant>,
     ) -> Result<Vec<Mutant>, String> {
-        let order: Vec<usize> = (0..cases.len()).collect();
         let (mut silent, mut open) = (Vec::new(), vec![group]);
         while let Some(mut some) = open.pop() {
-            match self
-                .fate(&together(&some), limit, cases, &order, &mut |_| true)?
-                .0
-            {
-                Fate::Survived => silent.append(&mut some),
-                Fate::Killed if some.len() == 1 => alive.append(&mut some),
-                Fate::Killed => {
-                    let half = some.split_off(some.len() / 2);
-                    open.extend([half, some]);
-                }
+            let patch = together(&some);
+            let (fate, killer) = self.fate(&patch, limit, cases, order, &mut |_| true)?;
+            if fate == Fate::Survived {
+                silent.append(&mut some);
+                continue;
+            }
+            to_front(order, killer);
+            if some.len() == 1 {
+                alive.append(&mut some);
+            } else {
+                let half = some.split_off(some.len() / 2);
+                open.extend([half, some]);
             }
         }
         Ok(silent)
@@ -451,23 +473,6 @@ fn prepare(
     Ok(cases)
 }
 
-/// Whether a case is among those that every mutant meets first: a few hundred, of every check.
-fn is_quick(check: Check, index: u64) -> bool {
-    match check {
-        Check::FlushEnd => index <= 160,
-        Check::FlushStart => index <= 160 && index.is_multiple_of(5),
-        Check::Aligned => index.is_multiple_of(997),
-        Check::Rows | Check::Data => index < 3,
-        Check::Shapes => index < 1000 && index.is_multiple_of(7),
-        Check::Random => index < 20,
-        Check::Mutated => index < 4000 && index.is_multiple_of(37),
-        Check::Positions => index < 8000 && index.is_multiple_of(53),
-        Check::Laws => index < 200 && index.is_multiple_of(50),
-        Check::Room => index < 140 && index.is_multiple_of(7),
-        Check::Pairs => false,
-    }
-}
-
 /// What the steps of a path say of where it can be changed.
 struct Stepped {
     sites: Vec<u64>,
@@ -510,11 +515,20 @@ impl Stepped {
         let mut off: BTreeSet<u64> = harness.addresses(code).into_iter().collect();
         let (mut sites, mut constants) = (BTreeSet::new(), BTreeMap::new());
         let mut traces = Vec::new();
-        for class in classes(operation, path)
+        // What only another value of a parameter leads to is the path's, too; that shows at two lengths, of one block and of many.
+        let usual = params::usual(operation);
+        let usual = classes(operation, path)
             .into_iter()
             .filter(|class| class.length <= VERY_LONG)
-        {
-            let prepared = prepare(class)?;
+            .map(|class| (usual.clone(), class));
+        let most = operation.most();
+        let others = params::swept(operation).into_iter().flat_map(|params| {
+            let class = move |length: usize| (params.clone(), Class::of(length.min(most)));
+            OTHERS_AT.map(class)
+        });
+        for (params, class) in usual.chain(others) {
+            page.preparing(0);
+            let prepared = Prepared::new(operation, &receipt::case_with(operation, params, class))?;
             bench.load(&prepared, 0);
             off.extend(
                 receipt::trace(&empty, subject, &prepared, step::LIMIT, bench)?.addresses(code),

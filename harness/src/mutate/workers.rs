@@ -57,7 +57,7 @@ pub(crate) fn mutate_all(
         catalog,
         launch: &launch,
     };
-    let shared = Shared::of(&workers, &keys)?;
+    let shared = Shared::of(&workers, &keys, trial)?;
     let mut tried: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
     let request = |(operation, subject): Key| Request::Mutate {
         operation,
@@ -92,16 +92,17 @@ struct Shared {
 
 impl Shared {
     /// Steps the paths once more to know. Not where there is one operation alone, which shares with none.
-    fn of(workers: &Workers<'_>, keys: &[Key]) -> Result<Self, String> {
+    fn of(workers: &Workers<'_>, keys: &[Key], trial: &Trial) -> Result<Self, String> {
         let mut shared = Self::default();
         if keys.first().map(|key| key.0) == keys.last().map(|key| key.0) {
             return Ok(shared);
         }
         let request = |(operation, subject)| Request::Mutants { operation, subject };
         workers.ask(keys, false, &request, &mut |key, reply| {
-            let Reply::Mutants(mutants) = reply else {
+            let Reply::Mutants(mut mutants) = reply else {
                 return Err(format!("a worker replied {reply:?} when asked for mutants"));
             };
+            mutants.retain(|mutant, _| trial.has(*mutant));
             for mutant in mutants.keys() {
                 let owner = shared.owners.entry(*mutant).or_insert(key.0);
                 *owner = key.0.min(*owner);

@@ -59,7 +59,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         whole_rows(rows.len(), row_len)?;
         let output = Q64Error::room(output, 2 * rows.len())?;
-        self.run_encode_rows(rows, row_len, uninit(output));
+        // SAFETY: `run_encode_rows` writes characters of Q64, and nothing else.
+        self.run_encode_rows(rows, row_len, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -93,7 +94,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         whole_texts(text.len(), row_len)?;
         let output = Q64Error::room(output, text.len() / 2)?;
-        self.run_decode_rows(text, row_len, uninit(output))?;
+        // SAFETY: `run_decode_rows` writes decoded bytes, and nothing else.
+        self.run_decode_rows(text, row_len, unsafe { uninit(output) })?;
         Ok(output.len())
     }
 
@@ -246,7 +248,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         whole_rows(rows.len(), row_len)?;
         let output = Q64Error::room(output, 2 * rows.len())?;
-        self.spread_encode_rows(rows, row_len, uninit(output));
+        // SAFETY: `spread_encode_rows` writes characters of Q64, and nothing else.
+        self.spread_encode_rows(rows, row_len, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -269,7 +272,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         whole_texts(text.len(), row_len)?;
         let output = Q64Error::room(output, text.len() / 2)?;
-        self.spread_decode_rows(text, row_len, uninit(output))?;
+        // SAFETY: `spread_decode_rows` writes decoded bytes, and nothing else.
+        self.spread_decode_rows(text, row_len, unsafe { uninit(output) })?;
         Ok(output.len())
     }
 
@@ -278,8 +282,9 @@ impl Encoder {
         if rows.len() < PARALLEL_FROM {
             return self.run_encode_rows(rows, row_len, output);
         }
-        // Whether streaming stores pay depends on the length of the whole.
-        let encoder = match rows.len() >= self.streams_from {
+        // Whether streaming stores pay depends on the length of the whole; rows that are encoded one by one are none.
+        let whole = row_len.is_multiple_of(2);
+        let encoder = match whole && rows.len() >= self.streams_from {
             true => self.streams_from(0),
             false => *self,
         };

@@ -81,7 +81,8 @@ pub fn eq64_encode(data: &[u8]) -> String {
 pub fn eq64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q64Error> {
     let needed = eq64_encoded_len(data.len()).unwrap_or(usize::MAX);
     let output = Q64Error::room(output, needed)?;
-    encode(data, uninit(output));
+    // SAFETY: `encode` writes characters and dots, and nothing else.
+    encode(data, unsafe { uninit(output) });
     Ok(output.len())
 }
 
@@ -124,7 +125,8 @@ pub fn eq64_decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Q64Error> {
 pub fn eq64_decode_to_buffer(text: impl AsRef<[u8]>, output: &mut [u8]) -> Result<usize, Q64Error> {
     let text = text.as_ref();
     let output = Q64Error::room(output, decoded_len(text)?)?;
-    decode(text, uninit(output))?;
+    // SAFETY: `decode` writes decoded bytes, and nothing else.
+    decode(text, unsafe { uninit(output) })?;
     Ok(output.len())
 }
 
@@ -145,6 +147,7 @@ fn encode(data: &[u8], text: &mut [Out]) {
     for (data, groups) in dotted.chunks(BLOCK * MOVED).zip(groups.chunks_mut(MOVED)) {
         let characters = &mut characters[..groups.len()];
         encoder.run_encode(data, characters.as_flattened_mut());
+        // All that is copied was just written.
         for (group, characters) in groups.iter_mut().zip(characters) {
             group[..GROUP].copy_from_slice(characters);
             group[GROUP].write(b'.');

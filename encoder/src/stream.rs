@@ -81,8 +81,10 @@ impl<W: Write> EncodeWriter<W> {
     /// That of the inner writer, which is lost then, as what waits is. [`flush`](Write::flush) before this does the same, and can
     /// be repeated.
     pub fn finish(mut self) -> io::Result<W> {
-        self.flush()?;
-        Ok(self.inner.take().expect(TAKEN_ONCE))
+        let flushed = self.flush();
+        // Nothing is left to be written when this is dropped.
+        let inner = self.inner.take().expect(TAKEN_ONCE);
+        flushed.map(|()| inner)
     }
 
     /// The inner writer. What waits has not reached it yet.

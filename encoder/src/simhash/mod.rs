@@ -27,7 +27,7 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
-use matrix::{MOST_WEIGHTS, PLANES, Weights};
+use matrix::{MOST_WEIGHTS, Matrix, PLANES, Weights};
 
 // -------------------------------------------------------------------------------------- the format
 
@@ -169,6 +169,10 @@ fn together<V: Copy, const ALL: usize, const N: usize, const R: usize>(
 /// Rows whose signs are kept on the stack, between the kernel and the text.
 const RUN: usize = 32;
 
+/// Rows that share each look at the matrix, in every kernel that has such.
+#[cfg(feature = "rayon")]
+const TOGETHER: usize = 4;
+
 /// How many bytes of text a simhash of `planes` planes has: two for every 8 planes or part of 8.
 ///
 /// ```
@@ -226,7 +230,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         bounded(planes, data.len())?;
         let output = Q64Error::room(output, simhash_len(planes))?;
-        self.run_simhash(data, 1, planes, uninit(output));
+        // SAFETY: `run_simhash` writes characters of Q64, and nothing else.
+        self.run_simhash(data, 1, planes, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -273,7 +278,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         let (count, len) = sizes(rows, row_len, planes)?;
         let output = Q64Error::room(output, len)?;
-        self.run_simhash(rows, count, planes, uninit(output));
+        // SAFETY: `run_simhash` writes characters of Q64, and nothing else.
+        self.run_simhash(rows, count, planes, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -287,9 +293,14 @@ impl Encoder {
             // Sums of nothing are 0, and there is no matrix for them.
             return (0..panels).for_each(|panel| self.write_signs(&[0], panel, planes, output));
         }
-        let matrix = matrix::matrix(panels, dims);
+        self.project_rows(&matrix::matrix(panels, dims), rows, planes, output);
+    }
+
+    /// The same with the matrix for rows that are not empty.
+    fn project_rows(&self, matrix: &Matrix, rows: &[u8], planes: usize, output: &mut [Out]) {
         // All rows go over a panel before the next one, so that it is in the cache for all but the first of them.
-        for (p, panel) in matrix.panels().take(panels).enumerate() {
+        for (p, panel) in matrix.panels().take(planes.div_ceil(PLANES)).enumerate() {
+            let dims = panel.len();
             let texts = output.chunks_mut(RUN * simhash_len(planes));
             for (rows, texts) in rows.chunks(RUN * dims).zip(texts) {
                 let signs = &mut [0; RUN][..rows.len() / dims];
@@ -429,7 +440,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         let (count, len) = sizes(rows, row_len, planes)?;
         let output = Q64Error::room(output, len)?;
-        self.spread_simhash(rows, count, planes, uninit(output));
+        // SAFETY: `spread_simhash` writes characters of Q64, and nothing else.
+        self.spread_simhash(rows, count, planes, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -441,10 +453,13 @@ impl Encoder {
             return self.run_simhash(rows, count, planes, output);
         }
         let row_len = rows.len() / count;
-        let task = rows_per_task(count, row_len * panels).next_multiple_of(RUN);
+        // Made before the threads are asked: none of them waits for another that makes it.
+        let matrix = matrix::matrix(panels, row_len);
+        let _ = matrix.panels();
+        let task = rows_per_task(count, row_len * panels).next_multiple_of(TOGETHER);
         rows.par_chunks(task * row_len)
             .zip(output.par_chunks_mut(task * simhash_len(planes)))
-            .for_each(|(rows, text)| self.run_simhash(rows, rows.len() / row_len, planes, text));
+            .for_each(|(rows, text)| self.project_rows(&matrix, rows, planes, text));
     }
 }
 

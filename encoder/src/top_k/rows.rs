@@ -43,7 +43,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         let (len, needed) = text_lens(rows, row_len, k)?;
         let output = Q64Error::room(output, needed)?;
-        self.run_top_k_rows(rows, row_len, k, len, uninit(output));
+        // SAFETY: `run_top_k_rows` writes characters of Q64, and nothing else.
+        self.run_top_k_rows(rows, row_len, k, len, unsafe { uninit(output) });
         Ok(output.len())
     }
 
@@ -85,7 +86,8 @@ impl Encoder {
     ) -> Result<usize, Q64Error> {
         let (len, needed) = text_lens(rows, row_len, k)?;
         let output = Q64Error::room(output, needed)?;
-        self.spread_top_k_rows(rows, row_len, k, len, uninit(output));
+        // SAFETY: `spread_top_k_rows` writes characters of Q64, and nothing else.
+        self.spread_top_k_rows(rows, row_len, k, len, unsafe { uninit(output) });
         Ok(output.len())
     }
 

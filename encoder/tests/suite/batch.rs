@@ -172,6 +172,24 @@ fn a_batch_is_its_rows() {
     }
 }
 
+/// Streaming stores are for batches that are encoded as a whole.
+#[cfg(feature = "rayon")]
+#[test]
+fn a_batch_that_threads_stream_is_its_rows() {
+    let encoder = Encoder::new().streams_from(0);
+    for row_len in [1, 383, 384] {
+        let data = noise(9, 400_000 / row_len * row_len);
+        let mut text = vec![0xa5; 2 * data.len() + 3];
+        let written = encoder.parallel_encode_rows_into(&data, row_len, &mut text);
+        assert_eq!(written, Ok(2 * data.len()));
+        assert!(
+            text[..2 * data.len()] == *texts(&data, row_len).as_bytes(),
+            "{row_len}"
+        );
+        assert_eq!(text[2 * data.len()..], [0xa5; 3]);
+    }
+}
+
 /// So many rows that threads share them, in tasks that end nowhere near the end of a page.
 #[test]
 fn a_batch_that_threads_share_is_its_rows() {
@@ -312,7 +330,8 @@ fn a_buffer_one_byte_short_is_refused_and_left_as_it_is() {
 
 #[test]
 fn top_k_of_a_batch_is_that_of_its_rows() {
-    for (row_len, count) in [(1, 5), (16, 9), (255, 3), (257, 3), (384, 50), (1000, 0)] {
+    // The last is shared by threads.
+    for (row_len, count) in [(1, 5), (16, 9), (255, 3), (257, 3), (1000, 0), (384, 1001)] {
         let matrix = noise(row_len as u64, row_len * count);
         for k in [0, 1, 8, 300] {
             let rows = matrix.chunks(row_len);
@@ -339,6 +358,12 @@ fn top_k_of_a_batch_is_that_of_its_rows() {
                 let mut text = vec![0xa5; short];
                 let refused = q64::top_k_batch_to_buffer(&matrix, row_len, k, &mut text);
                 assert_eq!(refused.unwrap_err().kind(), "buffer_too_small");
+                #[cfg(feature = "rayon")]
+                {
+                    let of_threads =
+                        q64::parallel_top_k_batch_to_buffer(&matrix, row_len, k, &mut text);
+                    assert_eq!(of_threads, refused);
+                }
                 assert!(text.iter().all(|byte| *byte == 0xa5));
             }
         }
@@ -347,7 +372,12 @@ fn top_k_of_a_batch_is_that_of_its_rows() {
 
 #[test]
 fn top_k_of_bad_rows_is_refused() {
-    let kind = |rows: &[u8], row_len, k| q64::top_k_batch(rows, row_len, k).unwrap_err().kind();
+    let kind = |rows: &[u8], row_len, k| {
+        let refused = q64::top_k_batch(rows, row_len, k);
+        #[cfg(feature = "rayon")]
+        assert_eq!(q64::parallel_top_k_batch(rows, row_len, k), refused);
+        refused.unwrap_err().kind()
+    };
     assert_eq!(kind(&[1, 2, 3], 2, 1), "bad_rows");
     assert_eq!(kind(&[1, 2, 3], 0, 1), "bad_rows");
     assert_eq!(kind(&[], 0, 1), "bad_rows");

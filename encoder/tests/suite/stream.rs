@@ -254,6 +254,50 @@ fn after_an_error_of_the_inner_writer_nothing_is_lost_and_nothing_twice() {
     assert!(*full.taken.borrow() == encode(&data).as_bytes());
 }
 
+/// Whoever is told that text is lost may send it again: it must not come twice.
+#[test]
+fn after_a_failed_finish_nothing_more_is_written() {
+    let full = Full::default();
+    *full.room.borrow_mut() = 3;
+    let mut writer = EncodeWriter::new(WithRoomLater(&full));
+    writer.write_all(b"Q64").unwrap();
+    assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(*full.taken.borrow(), b"FRj");
+}
+
+/// Has room again as soon as it has failed.
+#[derive(Debug)]
+struct WithRoomLater<'a>(&'a Full);
+
+impl Write for WithRoomLater<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut full = self.0;
+        let written = full.write(bytes);
+        if written.is_err() {
+            *full.room.borrow_mut() = 100;
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_odd_last_byte_is_an_odd_length_whatever_it_is() {
+    for (text, kind, position) in [
+        ("AQ!", "odd_length", None),
+        ("AQ!x", "invalid_character", Some(2)),
+    ] {
+        let (data, error) = refused(text.as_bytes(), &[1]);
+        assert_eq!(
+            (&*data, error.kind(), error.position()),
+            (&[0][..], kind, position)
+        );
+    }
+}
+
 #[test]
 fn a_writer_that_takes_nothing_is_an_error() {
     let mut nothing = [0; 0];

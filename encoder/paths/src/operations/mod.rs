@@ -116,7 +116,7 @@ fn chosen(
         let mut answer = vec![0; capacity(i)];
         fills(i, &mut answer).map(|_| answer)
     };
-    let shelf = Shelf::default();
+    let shelf = Shelf::new();
     // Not by `Encoder::new`, whose first call of a process is to be a verified one.
     let available = |isa: &Isa| isa.is_available();
     let isa = of.paths().iter().copied().rfind(available);
@@ -166,34 +166,24 @@ fn promised(of: q64::Operation, isa: Isa, path: CodePath) -> CodePath {
         .refuses_in_full()
 }
 
-/// The latest answers: as many as a cache of the first level does not hold, and no more than memory bears.
-#[derive(Default)]
-struct Shelf(RefCell<Kept>);
-
-#[derive(Default)]
-struct Kept {
-    answers: Vec<Rc<Vec<u8>>>,
-    /// Where the next one goes.
-    next: usize,
-}
+/// Answers that live on: more than a cache of the first level holds, and no more than memory bears. Then all of them go.
+struct Shelf(RefCell<Vec<Rc<Vec<u8>>>>);
 
 impl Shelf {
     const MOST: usize = 64;
     const MOST_BYTES: usize = 64 << 20;
 
+    fn new() -> Self {
+        Self(RefCell::new(Vec::with_capacity(Self::MOST)))
+    }
+
     fn keep(&self, answer: Vec<u8>) -> Rc<Vec<u8>> {
         let answer = Rc::new(answer);
-        let Kept { answers, next } = &mut *self.0.borrow_mut();
-        let most = (Self::MOST_BYTES / answer.len().max(1)).clamp(1, Self::MOST);
-        answers.truncate(most);
-        if *next >= most {
-            *next = 0;
+        let mut kept = self.0.borrow_mut();
+        if kept.len() >= (Self::MOST_BYTES / answer.len().max(1)).min(Self::MOST) {
+            kept.clear();
         }
-        match answers.get_mut(*next) {
-            Some(oldest) => *oldest = Rc::clone(&answer),
-            None => answers.push(Rc::clone(&answer)),
-        }
-        *next += 1;
+        kept.push(Rc::clone(&answer));
         answer
     }
 }
@@ -237,17 +227,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shelf_keeps_the_latest_and_no_more_than_it_may() {
-        let shelf = Shelf::default();
+    fn a_shelf_keeps_no_more_than_it_may() {
+        let shelf = Shelf::new();
         let kept: Vec<Rc<Vec<u8>>> = (0..200).map(|n| shelf.keep(vec![n])).collect();
         for (n, answer) in kept.iter().enumerate() {
-            let on_it = usize::from(n >= 200 - Shelf::MOST);
+            let on_it = usize::from(n >= 200 / Shelf::MOST * Shelf::MOST);
             assert_eq!((answer[0], Rc::strong_count(answer)), (n as u8, 1 + on_it));
         }
         // Two of these are too many.
         for _ in 0..3 {
             let large = shelf.keep(vec![0; Shelf::MOST_BYTES * 2 / 3]);
-            assert_eq!(shelf.0.borrow().answers, [large]);
+            assert_eq!(*shelf.0.borrow(), [large]);
         }
     }
 

@@ -37,9 +37,9 @@ fn whole_texts(len: usize, row_len: usize) -> Result<usize, Q64Error> {
 }
 
 impl Encoder {
-    /// Encodes each of the rows of `row_len` bytes that `rows` is made of, as [`encode_into`](Self::encode_into) does, into the
-    /// first `2 * rows.len()` bytes of `output`, and returns their number. The text of row `r` is the `2 * row_len` bytes from
-    /// `2 * row_len * r` on.
+    /// Encodes each of the rows of `row_len` bytes of data that `rows` is made of, as [`encode_into`](Self::encode_into) does, into
+    /// the first `2 * rows.len()` bytes of `output`, and returns their number. The text of row `r` is the `2 * row_len` bytes from
+    /// `2 * row_len * r` on. Linear in the length of `rows`; where `row_len` is odd, with a call of the kernel for each row.
     ///
     /// # Errors
     /// The first of these that holds; nothing is written then. [`Q64Error::BadRows`]: `row_len` is 0, or `rows` is not made of
@@ -64,9 +64,10 @@ impl Encoder {
         Ok(output.len())
     }
 
-    /// Decodes each of the rows of `row_len` characters that `text` is made of, as [`decode_into`](Self::decode_into) does, into
-    /// the first `text.len() / 2` bytes of `output`, and returns their number. The data of row `r` is the `row_len / 2` bytes from
-    /// `row_len / 2 * r` on.
+    /// Decodes each of the rows of `row_len` characters of text that `text` is made of, as [`decode_into`](Self::decode_into) does,
+    /// into the first `text.len() / 2` bytes of `output`, and returns their number. The data of row `r` is the `row_len / 2` bytes
+    /// from `row_len / 2 * r` on. Linear in the length of `text`; where `row_len` is no multiple of 4, with a call of the kernel for
+    /// each row.
     ///
     /// # Errors
     /// The first of these that holds. [`Q64Error::BadRows`]: `row_len` is 0, or `text` is not made of whole rows.
@@ -132,14 +133,17 @@ impl Encoder {
     }
 }
 
-/// Encodes each of the rows of `row_len` bytes that `rows` is made of, with the best kernels of this CPU, into a new string: the
-/// text of row `r` is the `2 * row_len` bytes from `2 * row_len * r` on.
+/// Encodes each of the rows of `row_len` bytes of data that `rows` is made of, with the best kernels of this CPU, into a new string
+/// of `2 * rows.len()` bytes: the text of row `r` is the `2 * row_len` bytes from `2 * row_len * r` on. Linear in the length of
+/// `rows`.
+///
+/// Source: each row is as of [`q64_encode`](crate::q64_encode).
 ///
 /// # Errors
 /// [`Q64Error::BadRows`]: `row_len` is 0, or `rows` is not made of whole rows.
 ///
 /// # Panics
-/// If the string cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// let matrix = [0x9f, 0x04, 0xf1, 0x9f, 0x04, 0xf1];
@@ -153,7 +157,7 @@ pub fn q64_encode_batch(rows: &[u8], row_len: usize) -> Result<String, Q64Error>
     Ok(unsafe { new_text(2 * rows.len(), write) })
 }
 
-/// As [`q64_encode_batch`], into the first `2 * rows.len()` bytes of `output`; returns their number.
+/// As [`q64_encode_batch`], into the first `2 * rows.len()` bytes of `output`; returns their number. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`Encoder::encode_rows_into`].
@@ -171,14 +175,17 @@ pub fn q64_encode_batch_to_buffer(
     Encoder::best().encode_rows_into(rows, row_len, output)
 }
 
-/// Decodes each of the rows of `row_len` characters that `text` is made of, with the best kernels of this CPU, into a new vector:
-/// the data of row `r` is the `row_len / 2` bytes from `row_len / 2 * r` on.
+/// Decodes each of the rows of `row_len` characters of text that `text` is made of, with the best kernels of this CPU, into a new
+/// vector of `text.len() / 2` bytes: the data of row `r` is the `row_len / 2` bytes from `row_len / 2 * r` on. Linear in the length
+/// of `text`.
+///
+/// Source: each row is as of [`q64_decode`](crate::q64_decode).
 ///
 /// # Errors
 /// As [`Encoder::decode_rows_into`], without the one of a buffer.
 ///
 /// # Panics
-/// If the vector cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// assert_eq!(q64::q64_decode_batch("JfAU", 2).unwrap(), [0x9f, 0x04]);
@@ -192,7 +199,8 @@ pub fn q64_decode_batch(text: impl AsRef<[u8]>, row_len: usize) -> Result<Vec<u8
     unsafe { new_data(text.len() / 2, write) }
 }
 
-/// As [`q64_decode_batch`], into the first `text.len() / 2` bytes of `output`; returns their number.
+/// As [`q64_decode_batch`], into the first `text.len() / 2` bytes of `output`; returns their number. `row_len` is in characters of
+/// text.
 ///
 /// # Errors
 /// As [`Encoder::decode_rows_into`].
@@ -230,10 +238,13 @@ pub(crate) fn rows_per_task(rows: usize, row_len: usize) -> usize {
 
 #[cfg(feature = "rayon")]
 impl Encoder {
-    /// As [`encode_rows_into`](Self::encode_rows_into), on the threads of the current rayon pool.
+    /// As [`encode_rows_into`](Self::encode_rows_into), on the threads of the current rayon pool. `row_len` is in bytes of data.
     ///
     /// # Errors
     /// As [`encode_rows_into`](Self::encode_rows_into).
+    ///
+    /// # Panics
+    /// In rayon, if this thread is in no pool and the global one cannot start.
     ///
     /// ```
     /// let mut text = [0; 4];
@@ -254,10 +265,13 @@ impl Encoder {
     }
 
     /// As [`decode_rows_into`](Self::decode_rows_into), on the threads of the current rayon pool. The error is the leftmost one,
-    /// whichever thread was first.
+    /// whichever thread was first. `row_len` is in characters of text.
     ///
     /// # Errors
     /// As [`decode_rows_into`](Self::decode_rows_into).
+    ///
+    /// # Panics
+    /// In rayon, if this thread is in no pool and the global one cannot start.
     ///
     /// ```
     /// let mut data = [0; 2];
@@ -317,13 +331,13 @@ impl Encoder {
     }
 }
 
-/// As [`q64_encode_batch`], on the threads of the current rayon pool.
+/// As [`q64_encode_batch`], on the threads of the current rayon pool. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`q64_encode_batch`].
 ///
 /// # Panics
-/// As [`q64_encode_batch`].
+/// As [`q64_encode_batch`]; and in rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let text = q64::parallel_q64_encode_batch(&[0; 768], 384)?;
@@ -338,10 +352,13 @@ pub fn parallel_q64_encode_batch(rows: &[u8], row_len: usize) -> Result<String, 
     Ok(unsafe { new_text(2 * rows.len(), write) })
 }
 
-/// As [`q64_encode_batch_to_buffer`], on the threads of the current rayon pool.
+/// As [`q64_encode_batch_to_buffer`], on the threads of the current rayon pool. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`Encoder::encode_rows_into`].
+///
+/// # Panics
+/// In rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let mut text = [0; 4];
@@ -358,12 +375,13 @@ pub fn parallel_q64_encode_batch_to_buffer(
 }
 
 /// As [`q64_decode_batch`], on the threads of the current rayon pool. The error is the leftmost one, whichever thread was first.
+/// `row_len` is in characters of text.
 ///
 /// # Errors
 /// As [`q64_decode_batch`].
 ///
 /// # Panics
-/// As [`q64_decode_batch`].
+/// As [`q64_decode_batch`]; and in rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// assert_eq!(q64::parallel_q64_decode_batch("JfAU", 2).unwrap(), [0x9f, 0x04]);
@@ -382,10 +400,13 @@ pub fn parallel_q64_decode_batch(
 }
 
 /// As [`q64_decode_batch_to_buffer`], on the threads of the current rayon pool. The error is the leftmost one, whichever thread
-/// was first.
+/// was first. `row_len` is in characters of text.
 ///
 /// # Errors
 /// As [`Encoder::decode_rows_into`].
+///
+/// # Panics
+/// In rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let mut data = [0; 2];

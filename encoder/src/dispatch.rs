@@ -313,18 +313,40 @@ impl Encoder {
     ///
     /// An operation without a kernel for `isa` uses the last available row before it;
     /// [`isa_of`](Self::isa_of) tells.
+    ///
+    /// ```
+    /// use q64::{Encoder, Isa};
+    ///
+    /// assert!(Encoder::with(Isa::Scalar).is_some());
+    /// assert_eq!(Encoder::with(Isa::Avx2).is_some(), Isa::Avx2.is_available());
+    /// ```
     #[inline]
     pub fn with(isa: Isa) -> Option<Self> {
         isa.is_available().then(|| Self::up_to(isa))
     }
 
     /// The instruction set that this handle was made for.
+    ///
+    /// ```
+    /// use q64::{Encoder, Isa};
+    ///
+    /// assert_eq!(Encoder::with(Isa::Scalar).unwrap().isa(), Isa::Scalar);
+    /// assert!(Encoder::new().isa().is_available());
+    /// ```
     #[inline]
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
     /// The instruction set of the kernel that runs `operation`.
+    ///
+    /// ```
+    /// use q64::{Encoder, Isa, Operation};
+    ///
+    /// let encoder = Encoder::new();
+    /// assert!(encoder.isa_of(Operation::Q64Decode) <= encoder.isa());
+    /// assert!(Operation::Q64Decode.paths().contains(&encoder.isa_of(Operation::Q64Decode)));
+    /// ```
     pub fn isa_of(&self, operation: Operation) -> Isa {
         match operation {
             Operation::Q64Encode => self.q64_encode.isa,

@@ -55,8 +55,10 @@ pub const fn eq64_decoded_len(text_len: usize) -> usize {
 
 /// Encodes `data` as Q64 text with a dot after every 8 characters, but for the end. Linear in the length.
 ///
+/// Source: `eq64_encode` of the Python package `uubed`; `uubed-core` has no Eq64.
+///
 /// # Panics
-/// If the string cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// assert_eq!(q64::eq64_encode(b"QuadB64"), "FRn1GRm0.ESj2DU");
@@ -89,13 +91,15 @@ pub fn eq64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q6
 /// Decodes Eq64 text, given as `&str` or as bytes. Decoding is strict: dots and characters stand where they must. Linear in the
 /// length.
 ///
+/// Source: `eq64_decode` of the Python package `uubed`, which takes dots at any place.
+///
 /// # Errors
-/// [`Q64Error::OddLength`] if the characters, without a dot in every ninth place, are odd in number; else the leftmost of
+/// [`Q64Error::OddLength`] if the bytes without every ninth, where dots stand, are odd in number; else the leftmost of
 /// [`Q64Error::MissingDot`], [`Q64Error::MisplacedDot`] (a last byte that is a dot, too), [`Q64Error::InvalidCharacter`] and
 /// [`Q64Error::WrongPosition`].
 ///
 /// # Panics
-/// If the vector cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// use q64::{Q64Error, eq64_decode};

@@ -9,9 +9,12 @@ use crate::q64::{ALPHABETS, MEANING, NO_CHARACTER};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Q64Error {
-    /// The text has an odd number of bytes. This wins over every other error.
+    /// The characters are odd in number, and every byte of data is two. Q64: of the text; this wins over every other error. Eq64:
+    /// of the text without every ninth byte, where dots stand; this wins, too. A batch: of a row, where there is one; of the
+    /// other errors only [`BadRows`](Self::BadRows) wins over this. `DecodeReader`: of all that was read; an error before the last
+    /// character is reported first.
     OddLength {
-        /// The length of the text in bytes.
+        /// The length in bytes: of the text, in Eq64 with its dots; of a row of a batch; of all that was read.
         len: usize,
     },
     /// A byte that is in none of the four alphabets.
@@ -105,6 +108,11 @@ impl Q64Error {
     /// A stable name of the kind of error, in the words of the format: `odd_length`, `invalid_character`, `wrong_position`,
     /// `missing_dot`, `misplaced_dot`, `bad_levels`, `empty_segment`, `not_a_prefix`, `too_long`; and for what the format does
     /// not speak of, `buffer_too_small`, `too_many` and `bad_rows`.
+    ///
+    /// ```
+    /// assert_eq!(q64::q64_decode("FRj").unwrap_err().kind(), "odd_length");
+    /// assert_eq!(q64::q64_decode("FRj!").unwrap_err().kind(), "invalid_character");
+    /// ```
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::OddLength { .. } | Self::OddSegment { .. } => "odd_length",
@@ -124,6 +132,11 @@ impl Q64Error {
 
     /// The index in the text of the first offending byte, from 0; `None` for an error that has no
     /// place.
+    ///
+    /// ```
+    /// assert_eq!(q64::q64_decode("FRj!").unwrap_err().position(), Some(3));
+    /// assert_eq!(q64::q64_decode("FRj").unwrap_err().position(), None);
+    /// ```
     pub const fn position(&self) -> Option<usize> {
         match *self {
             Self::InvalidCharacter { position, .. }
@@ -300,6 +313,12 @@ impl DecodeError {
 
     /// The index in the text of the first character that its position does not allow, from 0;
     /// `None` if the length of the text or of the buffer was refused.
+    ///
+    /// ```
+    /// let (encoder, mut data) = (q64::Encoder::new(), [0; 3]);
+    /// assert_eq!(encoder.decode_into(b"FRj2!U", &mut data).unwrap_err().position(), Some(4));
+    /// assert_eq!(encoder.decode_into(b"FRj", &mut data).unwrap_err().position(), None);
+    /// ```
     pub const fn position(self) -> Option<usize> {
         match self {
             Self::ODD_LENGTH | Self::BUFFER_TOO_SMALL => None,
@@ -313,6 +332,13 @@ impl DecodeError {
     /// # Panics
     /// If `text` does not reach to [`position`](Self::position), and so is not the text that was
     /// refused.
+    ///
+    /// ```
+    /// let mut data = [0; 2];
+    /// let error = q64::Encoder::new().decode_into(b"FRj2DU", &mut data).unwrap_err();
+    /// let full = error.explain(b"FRj2DU", data.len());
+    /// assert_eq!(full, q64::Q64Error::BufferTooSmall { needed: 3, available: 2 });
+    /// ```
     #[cold]
     pub const fn explain(self, text: &[u8], available: usize) -> Q64Error {
         match self {

@@ -128,6 +128,12 @@ impl Encoder {
     ///
     /// # Panics
     /// As [`mq64_encode`].
+    ///
+    /// ```
+    /// let encoder = q64::Encoder::new();
+    /// assert_eq!(encoder.mq64_encode(b"Q64"), "FRj2DU");
+    /// assert_eq!(encoder.mq64_encode(&[0; 65]).len(), 128 + 1 + 130);
+    /// ```
     pub fn mq64_encode(&self, data: &[u8]) -> String {
         let len = mq64_encoded_len(data.len()).expect(TOO_MUCH);
         // SAFETY: `write_levels` writes all of a text of this length, and nothing but characters and separators.
@@ -142,6 +148,12 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`mq64_encode_to_buffer`].
+    ///
+    /// ```
+    /// let mut text = [0; 8];
+    /// assert_eq!(q64::Encoder::new().mq64_encode_into(b"Q64", &mut text), Ok(6));
+    /// assert_eq!(&text, b"FRj2DU\0\0");
+    /// ```
     pub fn mq64_encode_into(&self, data: &[u8], output: &mut [u8]) -> Result<usize, Q64Error> {
         let needed = mq64_encoded_len(data.len()).unwrap_or(usize::MAX);
         let output = Q64Error::room(output, needed)?;
@@ -157,6 +169,12 @@ impl Encoder {
     ///
     /// # Panics
     /// As [`mq64_encode_with_levels`].
+    ///
+    /// ```
+    /// let encoder = q64::Encoder::new();
+    /// assert_eq!(encoder.mq64_encode_with_levels(b"Q64", &[1, 3]).unwrap(), "FR:FRj2DU");
+    /// assert_eq!(encoder.mq64_encode_with_levels(b"Q64", &[3, 1]).unwrap_err().kind(), "bad_levels");
+    /// ```
     pub fn mq64_encode_with_levels(
         &self,
         data: &[u8],
@@ -176,6 +194,12 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`mq64_encode_with_levels_to_buffer`].
+    ///
+    /// ```
+    /// let mut text = [0; 9];
+    /// assert_eq!(q64::Encoder::new().mq64_encode_with_levels_into(b"Q64", &[1, 3], &mut text), Ok(9));
+    /// assert_eq!(&text, b"FR:FRj2DU");
+    /// ```
     pub fn mq64_encode_with_levels_into(
         &self,
         data: &[u8],
@@ -201,6 +225,12 @@ impl Encoder {
     ///
     /// # Panics
     /// As [`mq64_decode`].
+    ///
+    /// ```
+    /// let encoder = q64::Encoder::new();
+    /// assert_eq!(encoder.mq64_decode(b"FR:FRj2DU").unwrap(), b"Q64");
+    /// assert_eq!(encoder.mq64_decode(b"FR:").unwrap_err().kind(), "empty_segment");
+    /// ```
     pub fn mq64_decode(&self, text: &[u8]) -> Result<Vec<u8>, Q64Error> {
         let last = last_segment(text);
         let read = |data: &mut [Out]| self.read_levels(text, last, data);
@@ -212,6 +242,12 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`mq64_decode_to_buffer`].
+    ///
+    /// ```
+    /// let mut data = [0; 3];
+    /// assert_eq!(q64::Encoder::new().mq64_decode_into(b"FR:FRj2DU", &mut data), Ok(3));
+    /// assert_eq!(&data, b"Q64");
+    /// ```
     pub fn mq64_decode_into(&self, text: &[u8], output: &mut [u8]) -> Result<usize, Q64Error> {
         let last = last_segment(text);
         let output = Q64Error::room(output, last.len() / 2)?;
@@ -290,11 +326,13 @@ fn refusal(text: &[u8]) -> Q64Error {
 }
 
 /// Encodes prefixes of `data` of 64, 128, 256 … bytes, while they are shorter than all of it, and then all of it, each as
-/// [`q64_encode`](crate::q64_encode) does, joined with `:`. No data is the empty text. Linear in the length: the text has less
-/// than 4 bytes for each of the data, and one.
+/// [`q64_encode`](crate::q64_encode) does, joined with `:`. No data is the empty text. Linear in the length: for each byte of the
+/// data the text has 2 bytes, if there are at most 64, and else less than 6.
+///
+/// Source: `mq64_encode` of `uubed-core` 1.0.14.
 ///
 /// # Panics
-/// If the string cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// let text = q64::mq64_encode(&[0; 65]);
@@ -323,12 +361,14 @@ pub fn mq64_encode_to_buffer(data: &[u8], output: &mut [u8]) -> Result<usize, Q6
 /// Encodes the prefixes of `data` of these lengths in bytes, each as [`q64_encode`](crate::q64_encode) does, joined with `:`.
 /// Linear in the length of the text.
 ///
+/// Source: `mq64_encode_with_levels` of `uubed-core` 1.0.14, which takes any levels.
+///
 /// # Errors
 /// [`Q64Error::BadLevels`] if levels are not strictly ascending, from 1 at least, or if the last is not the length of the data,
 /// which would be lost otherwise. No data has no levels.
 ///
 /// # Panics
-/// If the string cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// use q64::{Q64Error, mq64_encode_with_levels};
@@ -364,12 +404,14 @@ pub fn mq64_encode_with_levels_to_buffer(
 /// Decodes Mq64 text, given as `&str` or as bytes: the data of its last segment, of which all others must be prefixes. Linear in
 /// the length.
 ///
+/// Source: `mq64_decode` of `uubed-core` 1.0.14, which looks at the last segment alone.
+///
 /// # Errors
 /// The first of these, segment by segment from the left: [`Q64Error::EmptySegment`], [`Q64Error::OddSegment`], the leftmost
 /// character as of [`q64_decode`](crate::q64_decode), but with its index in all of the text, and [`Q64Error::NotAPrefix`].
 ///
 /// # Panics
-/// If the vector cannot be allocated, as with [`Vec::with_capacity`].
+/// As [`Vec::with_capacity`].
 ///
 /// ```
 /// use q64::{Q64Error, mq64_decode};

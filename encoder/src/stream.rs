@@ -26,7 +26,7 @@ const ROOM: &str = "the buffer has two bytes for each of these";
 /// Encodes what is written to it, and writes the text to another writer: all that is written is one Q64 text, in chunks of
 /// whatever lengths it comes.
 ///
-/// Up to 32 KiB of text wait in a buffer until [`flush`](Write::flush) or [`finish`](Self::finish). Dropping the writer writes
+/// Linear in what is written. Up to 32 KiB of text wait in a buffer until [`flush`](Write::flush) or [`finish`](Self::finish). Dropping the writer writes
 /// them too, but cannot report an error.
 ///
 /// A write is refused with the error of the inner writer before any of its bytes is taken; no text is lost or written twice by
@@ -58,11 +58,28 @@ pub struct EncodeWriter<W: Write> {
 
 impl<W: Write> EncodeWriter<W> {
     /// A writer of text into `inner`, with the best kernels of this CPU.
+    ///
+    /// ```
+    /// use std::io::Write;
+    ///
+    /// let mut writer = q64::EncodeWriter::new(Vec::new());
+    /// writer.write_all(b"Q64")?;
+    /// assert_eq!(writer.finish()?, b"FRj2DU");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(inner: W) -> Self {
         Self::with_encoder(Encoder::new(), inner)
     }
 
     /// The same with kernels of your choice.
+    ///
+    /// ```
+    /// use q64::{EncodeWriter, Encoder, Isa};
+    ///
+    /// let scalar = Encoder::with(Isa::Scalar).expect("always available");
+    /// assert_eq!(EncodeWriter::with_encoder(scalar, Vec::new()).finish()?, b"");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn with_encoder(encoder: Encoder, inner: W) -> Self {
         Self {
             encoder,
@@ -80,6 +97,13 @@ impl<W: Write> EncodeWriter<W> {
     /// # Errors
     /// That of the inner writer, which is lost then, as what waits is. [`flush`](Write::flush) before this does the same, and can
     /// be repeated.
+    ///
+    /// ```
+    /// let mut writer = q64::EncodeWriter::new(Vec::new());
+    /// std::io::copy(&mut &b"Q64"[..], &mut writer)?;
+    /// assert_eq!(writer.finish()?, b"FRj2DU");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn finish(mut self) -> io::Result<W> {
         let flushed = self.flush();
         // Nothing is left to be written when this is dropped.
@@ -91,6 +115,17 @@ impl<W: Write> EncodeWriter<W> {
     ///
     /// # Panics
     /// Never: only [`finish`](Self::finish) takes it out.
+    ///
+    /// ```
+    /// use std::io::Write;
+    ///
+    /// let mut writer = q64::EncodeWriter::new(Vec::new());
+    /// writer.write_all(b"Q64")?;
+    /// assert_eq!(writer.get_ref(), b"");
+    /// writer.flush()?;
+    /// assert_eq!(writer.get_ref(), b"FRj2DU");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn get_ref(&self) -> &W {
         self.inner.as_ref().expect(TAKEN_ONCE)
     }
@@ -157,12 +192,17 @@ impl<W: Write> Drop for EncodeWriter<W> {
     }
 }
 
-/// Decodes the Q64 text that another reader gives, in chunks of whatever lengths: what is read is the data.
+/// Decodes the Q64 text that another reader gives, in chunks of whatever lengths: what is read is the data. Linear in the text, of
+/// which up to 32 KiB are kept.
 ///
 /// The text is refused as by [`q64_decode`](crate::q64_decode), with an error of kind [`InvalidData`](io::ErrorKind::InvalidData)
 /// that holds the [`Q64Error`], whose position counts from where the reader started. A stream is not known beforehand, and so
 /// *its* first error is that of the first character that its position does not allow, even if an odd length shows later. All data
-/// before that character is read first; then every read gives the same error.
+/// before that character is read first; then every read gives the same error. A last character without another is reported as
+/// [`OddLength`](Q64Error::OddLength), even if it is no character of Q64.
+///
+/// Positions are counted in `usize`: on targets of 32 bits they are right for less than 4 GiB of text, and then start again from 0
+/// (where the overflow of integers is checked, reading panics).
 ///
 /// Other errors of the inner reader are passed on, [`Interrupted`](io::ErrorKind::Interrupted) too, and reading can go on after
 /// them: nothing is lost.
@@ -193,11 +233,26 @@ pub struct DecodeReader<R> {
 
 impl<R: Read> DecodeReader<R> {
     /// A reader of the data whose text `inner` gives, with the best kernels of this CPU.
+    ///
+    /// ```
+    /// let reader = q64::DecodeReader::new(&b"FRj2DU"[..]);
+    /// assert_eq!(std::io::read_to_string(reader)?, "Q64");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(inner: R) -> Self {
         Self::with_encoder(Encoder::new(), inner)
     }
 
     /// The same with kernels of your choice.
+    ///
+    /// ```
+    /// use q64::{DecodeReader, Encoder, Isa};
+    ///
+    /// let scalar = Encoder::with(Isa::Scalar).expect("always available");
+    /// let reader = DecodeReader::with_encoder(scalar, &b"FRj2DU"[..]);
+    /// assert_eq!(std::io::read_to_string(reader)?, "Q64");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn with_encoder(encoder: Encoder, inner: R) -> Self {
         Self {
             encoder,
@@ -210,6 +265,11 @@ impl<R: Read> DecodeReader<R> {
     }
 
     /// The inner reader back. Text that was read and not decoded is lost: up to 32 KiB.
+    ///
+    /// ```
+    /// let reader = q64::DecodeReader::new(&b"FRj2DU"[..]);
+    /// assert_eq!(reader.into_inner(), b"FRj2DU");
+    /// ```
     pub fn into_inner(self) -> R {
         self.inner
     }

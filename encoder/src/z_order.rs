@@ -29,6 +29,10 @@ pub const Z_ORDER_LEN: usize = 8;
 /// number whose 4 bytes, the greatest first, are encoded. Values that are not there count as 0. Takes the same time for every
 /// length.
 ///
+/// Source: `z_order_q64` of `uubed-core` 1.0.14.
+///
+/// Source: G. M. Morton, "A computer oriented geodetic data base and a new technique in file sequencing", IBM, 1966.
+///
 /// ```
 /// assert_eq!(q64::z_order_q64(&[]), "AQgwAQgw");
 /// // The second value's bits are 2 and 3.
@@ -56,6 +60,8 @@ pub fn z_order_to_buffer(embedding: &[u8], output: &mut [u8]) -> Result<usize, Q
 /// Encodes the top 4 bits of each of the first 8 values as 8 characters of Q64 text: bit `k` of these 4, of value `d`, is bit
 /// `8k + d` of a number whose 4 bytes, the greatest first, are encoded. Values that are not there count as 0. Takes the same
 /// time for every length.
+///
+/// Source: `z_order_q64_extended` of `uubed-core` 1.0.14; Morton, as of [`z_order_q64`].
 ///
 /// ```
 /// assert_eq!(q64::z_order_q64_extended(&[]), "AQgwAQgw");

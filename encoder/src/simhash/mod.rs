@@ -173,7 +173,8 @@ const RUN: usize = 32;
 #[cfg(feature = "rayon")]
 const TOGETHER: usize = 4;
 
-/// How many bytes of text a simhash of `planes` planes has: two for every 8 planes or part of 8.
+/// How many bytes of text a simhash of `planes` planes has: two for every 8 planes or part of 8. Answers for any number, also for
+/// more planes than [`simhash_q64`] allows.
 ///
 /// ```
 /// assert_eq!(q64::simhash_len(64), 16);
@@ -215,7 +216,7 @@ impl Encoder {
     /// As [`simhash_q64`], and then [`Q64Error::BufferTooSmall`]; nothing is written.
     ///
     /// # Panics
-    /// As [`simhash_q64`].
+    /// If there is no memory for the matrix; later calls are not affected.
     ///
     /// ```
     /// let mut text = [0; 18];
@@ -253,16 +254,16 @@ impl Encoder {
         Ok(unsafe { new_text(simhash_len(planes), write) })
     }
 
-    /// Writes the simhash of each of the rows of `row_len` bytes that `rows` is made of, and returns how many bytes that are: that
-    /// of row `r` is the [`simhash_len`]`(planes)` bytes from `simhash_len(planes) * r` on. Faster than row by row, because four rows
-    /// share each look at the matrix.
+    /// Writes the simhash of each of the rows of `row_len` bytes of data that `rows` is made of, and returns how many bytes that are:
+    /// that of row `r` is the [`simhash_len`]`(planes)` bytes from `simhash_len(planes) * r` on. Faster than row by row, because four
+    /// rows share each look at the matrix.
     ///
     /// # Errors
     /// The first of these that holds; nothing is written then. [`Q64Error::BadRows`]: `row_len` is 0, or `rows` is not made of
     /// whole rows. [`Q64Error::TooMany`] and [`Q64Error::TooLong`], of a row, as [`simhash_q64`]. [`Q64Error::BufferTooSmall`].
     ///
     /// # Panics
-    /// As [`simhash_q64`].
+    /// If there is no memory for the matrix; later calls are not affected.
     ///
     /// ```
     /// let mut text = [0; 16];
@@ -335,14 +336,20 @@ impl Encoder {
 /// The planes are `Normal(0, 1)` of rand_distr 0.4 over `ChaCha8Rng::seed_from_u64(42)` of rand_chacha 0.3, one after the other.
 /// They are made by the first call for a number of dims and planes, in about 8 ns for each dim of each plane (planes rounded up to
 /// a multiple of 64), and kept for others, in all threads: up to 256 MiB, of which those go first that have not been used for
-/// longest. A call takes time in proportion to dims times planes: 2 µs for 768 dims and 64 planes.
+/// longest. Matrices that running calls use come on top of that. A call takes time in proportion to dims times planes: 2 µs for
+/// 768 dims and 64 planes.
+///
+/// Source: `simhash_q64` of `uubed-core` 1.0.14.
+///
+/// Source: M. S. Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002.
 ///
 /// # Errors
 /// [`Q64Error::TooMany`]: more than 65,536 planes. [`Q64Error::TooLong`]: more than 2²⁶ numbers in the matrix, which are 256 MiB: with
 /// up to 64 planes that are more than 1,048,576 bytes of data, with 65,536 planes more than 1,024.
 ///
 /// # Panics
-/// If the matrix or the string cannot be allocated. Later calls are not affected.
+/// If there is no memory for the matrix; later calls are not affected. For the string as
+/// [`Vec::with_capacity`](alloc::vec::Vec::with_capacity).
 ///
 /// ```
 /// assert_eq!(q64::simhash_q64(&[0x3d], 64).unwrap(), "CekxHbozJYk0Fejz");
@@ -360,7 +367,7 @@ pub fn simhash_q64(data: &[u8], planes: usize) -> Result<String, Q64Error> {
 /// As [`simhash_q64`], and then [`Q64Error::BufferTooSmall`]; nothing is written.
 ///
 /// # Panics
-/// If the matrix cannot be allocated.
+/// If there is no memory for the matrix; later calls are not affected.
 ///
 /// ```
 /// let mut text = [0; q64::simhash_len(64)];
@@ -371,8 +378,11 @@ pub fn simhash_to_buffer(data: &[u8], planes: usize, output: &mut [u8]) -> Resul
     Encoder::best().simhash_into(data, planes, output)
 }
 
-/// The simhash of each of the rows of `row_len` bytes that `rows` is made of, with the best kernels of this CPU, in a new string:
-/// that of row `r` is the [`simhash_len`]`(planes)` bytes from `simhash_len(planes) * r` on. Faster than row by row.
+/// The simhash of each of the rows of `row_len` bytes of data that `rows` is made of, with the best kernels of this CPU, in a new
+/// string: that of row `r` is the [`simhash_len`]`(planes)` bytes from `simhash_len(planes) * r` on. Faster than row by row; takes
+/// time in proportion to the length of `rows` times planes.
+///
+/// Many planes ask for much, however short rows are: up to 16,384 bytes of text for each row.
 ///
 /// # Errors
 /// As [`Encoder::simhash_rows_into`], without the one of a buffer.
@@ -391,13 +401,13 @@ pub fn simhash_batch(rows: &[u8], row_len: usize, planes: usize) -> Result<Strin
     Ok(unsafe { new_text(len, write) })
 }
 
-/// As [`simhash_batch`], into the front of `output`; returns how many bytes that are.
+/// As [`simhash_batch`], into the front of `output`; returns how many bytes that are. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`Encoder::simhash_rows_into`].
 ///
 /// # Panics
-/// If the matrix cannot be allocated.
+/// If there is no memory for the matrix; later calls are not affected.
 ///
 /// ```
 /// let mut text = [0; 16];
@@ -417,13 +427,14 @@ pub fn simhash_batch_to_buffer(
 
 #[cfg(feature = "rayon")]
 impl Encoder {
-    /// As [`simhash_rows_into`](Self::simhash_rows_into), on the threads of the current rayon pool.
+    /// As [`simhash_rows_into`](Self::simhash_rows_into), on the threads of the current rayon pool. `row_len` is in bytes of data.
+    /// A task has whole fours of rows: up to four rows are one task.
     ///
     /// # Errors
     /// As [`simhash_rows_into`](Self::simhash_rows_into).
     ///
     /// # Panics
-    /// As [`simhash_q64`].
+    /// As [`simhash_rows_into`](Self::simhash_rows_into); and in rayon, if this thread is in no pool and the global one cannot start.
     ///
     /// ```
     /// let mut text = [0; 16];
@@ -463,13 +474,14 @@ impl Encoder {
     }
 }
 
-/// As [`simhash_batch`], on the threads of the current rayon pool.
+/// As [`simhash_batch`], on the threads of the current rayon pool. `row_len` is in bytes of data. A task has whole fours of rows: up
+/// to four rows are one task.
 ///
 /// # Errors
 /// As [`simhash_batch`].
 ///
 /// # Panics
-/// As [`simhash_q64`].
+/// As [`simhash_q64`]; and in rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let text = q64::parallel_simhash_batch(&[0x3d, 0x80], 1, 32)?;
@@ -489,13 +501,14 @@ pub fn parallel_simhash_batch(
     Ok(unsafe { new_text(len, write) })
 }
 
-/// As [`simhash_batch_to_buffer`], on the threads of the current rayon pool.
+/// As [`simhash_batch_to_buffer`], on the threads of the current rayon pool. `row_len` is in bytes of data. A task has whole fours
+/// of rows: up to four rows are one task.
 ///
 /// # Errors
 /// As [`Encoder::simhash_rows_into`].
 ///
 /// # Panics
-/// If the matrix cannot be allocated.
+/// As [`simhash_batch_to_buffer`]; and in rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let mut text = [0; 16];

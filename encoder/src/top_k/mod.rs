@@ -58,8 +58,9 @@ const fn text_len(data_len: usize, k: usize) -> Result<usize, Q64Error> {
 
 // ------------------------------------------------------------------------------------- the kernels
 
-/// Writes every pair of `text`: one or two for each of the `k` indices, as [`index_len`] says; if it has
-/// another number, the kernel panics.
+/// Writes every pair of `text`: one or two for each of the `k` indices, as [`index_len`] says. If it has
+/// another number, every pair is written all the same, with padding behind the indices, or with fewer of
+/// them; or the kernel panics.
 ///
 /// # Safety
 /// The ISA of the kernel's row is available.
@@ -283,7 +284,7 @@ impl Encoder {
     /// The first of these that holds: [`Q64Error::TooLong`], [`Q64Error::TooMany`].
     ///
     /// # Panics
-    /// If the string cannot be allocated, as with `Vec::with_capacity`.
+    /// As [`Vec::with_capacity`](alloc::vec::Vec::with_capacity).
     ///
     /// ```
     /// let encoder = q64::Encoder::new();
@@ -313,9 +314,10 @@ impl Encoder {
 /// most 256 bytes; else of two, the high one first. If there are fewer than `k` bytes, the rest is
 /// padding of ones: the index 255, or 65,535.
 ///
-/// Takes at most nine passes over `data`, and then time in proportion to `k`.
+/// Takes at most nine passes over `data`, and then time in proportion to `k`. The text has [`top_k_len`]
+/// bytes: up to 131,070 for up to 256 bytes of data, and up to 262,140 for more.
 ///
-/// Source: `t8q64` of `uubed-core` 1.0.14, with which this agrees for data of at most 256 bytes without
+/// Source: `t8q64`, the `top_k_q64` of `uubed-core` 1.0.14, with which this agrees for data of at most 256 bytes without
 /// ties. That leaves ties to chance, and gives every index above 255 as 255.
 ///
 /// # Errors
@@ -323,7 +325,7 @@ impl Encoder {
 /// [`Q64Error::TooMany`] for a `k` above 65,535.
 ///
 /// # Panics
-/// If the string, of at most 262,140 bytes, cannot be allocated, as with `Vec::with_capacity`.
+/// As [`Vec::with_capacity`](alloc::vec::Vec::with_capacity).
 ///
 /// ```
 /// use q64::{Q64Error, q64_decode, top_k_q64};
@@ -347,7 +349,7 @@ pub fn top_k_q64(data: &[u8], k: usize) -> Result<String, Q64Error> {
 
 /// Writes the text of [`top_k_q64`] to the front of `output`, and returns its length, which
 /// [`top_k_len`] tells beforehand. Further bytes of `output` are left as they are. Nothing is
-/// allocated.
+/// allocated. Takes at most nine passes over `data`, and then time in proportion to `k`.
 ///
 /// # Errors
 /// The first of these that holds; nothing is written then: [`Q64Error::TooLong`] for more than 65,535

@@ -21,9 +21,10 @@ fn text_lens(rows: &[u8], row_len: usize, k: usize) -> Result<(usize, usize), Q6
 }
 
 impl Encoder {
-    /// Writes the text of the `k` largest of each of the rows of `row_len` bytes that `rows` is made of, as
+    /// Writes the text of the `k` largest of each of the rows of `row_len` bytes of data that `rows` is made of, as
     /// [`top_k_into`](Self::top_k_into) does, to the front of `output`, and returns its length, which is that of
-    /// [`top_k_len`](crate::top_k_len) for each row. Further bytes of `output` are left as they are.
+    /// [`top_k_len`](crate::top_k_len) for each row. Further bytes of `output` are left as they are. Takes the time of
+    /// [`top_k_into`](Self::top_k_into) for each row.
     ///
     /// # Errors
     /// The first of these that holds; nothing is written then. [`Q64Error::BadRows`]: `row_len` is 0, or `rows` is not made of
@@ -66,10 +67,13 @@ impl Encoder {
         }
     }
 
-    /// As [`top_k_rows_into`](Self::top_k_rows_into), on the threads of the current rayon pool.
+    /// As [`top_k_rows_into`](Self::top_k_rows_into), on the threads of the current rayon pool. `row_len` is in bytes of data.
     ///
     /// # Errors
     /// As [`top_k_rows_into`](Self::top_k_rows_into).
+    ///
+    /// # Panics
+    /// In rayon, if this thread is in no pool and the global one cannot start.
     ///
     /// ```
     /// let mut text = [0; 4];
@@ -111,15 +115,18 @@ impl Encoder {
     }
 }
 
-/// Returns the text of the `k` largest of each of the rows of `row_len` bytes that `rows` is made of, as
-/// [`top_k_q64`](crate::top_k_q64) does, one after the other.
+/// Returns the text of the `k` largest of each of the rows of `row_len` bytes of data that `rows` is made of, as
+/// [`top_k_q64`](crate::top_k_q64) does, one after the other. Takes the time of [`top_k_q64`](crate::top_k_q64) for each row.
+///
+/// The text has [`top_k_len`](crate::top_k_len)`(row_len, k)` bytes for each row. A large `k` asks for much, however short rows are:
+/// up to 131,070 bytes for each row of up to 256 bytes, and up to 262,140 for each longer one.
 ///
 /// # Errors
 /// The first of these that holds. [`Q64Error::BadRows`]: `row_len` is 0, or `rows` is not made of whole rows.
 /// [`Q64Error::TooLong`] of a row; [`Q64Error::TooMany`].
 ///
 /// # Panics
-/// If the string cannot be allocated, as with `Vec::with_capacity`.
+/// As [`Vec::with_capacity`](alloc::vec::Vec::with_capacity).
 ///
 /// ```
 /// assert_eq!(q64::top_k_batch(&[5, 9, 7, 2], 2, 1).unwrap(), "ARAQ");
@@ -132,7 +139,8 @@ pub fn top_k_batch(rows: &[u8], row_len: usize, k: usize) -> Result<String, Q64E
     Ok(unsafe { new_text(all, write) })
 }
 
-/// As [`top_k_batch`], to the front of `output`; returns the length. Further bytes of `output` are left as they are.
+/// As [`top_k_batch`], to the front of `output`; returns the length. Further bytes of `output` are left as they are. `row_len` is in
+/// bytes of data.
 ///
 /// # Errors
 /// As [`Encoder::top_k_rows_into`].
@@ -151,13 +159,13 @@ pub fn top_k_batch_to_buffer(
     Encoder::best().top_k_rows_into(rows, row_len, k, output)
 }
 
-/// As [`top_k_batch`], on the threads of the current rayon pool.
+/// As [`top_k_batch`], on the threads of the current rayon pool. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`top_k_batch`].
 ///
 /// # Panics
-/// As [`top_k_batch`].
+/// As [`top_k_batch`]; and in rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// assert_eq!(q64::parallel_top_k_batch(&[5, 9, 7, 2], 2, 1).unwrap(), "ARAQ");
@@ -171,10 +179,13 @@ pub fn parallel_top_k_batch(rows: &[u8], row_len: usize, k: usize) -> Result<Str
     Ok(unsafe { new_text(all, write) })
 }
 
-/// As [`top_k_batch_to_buffer`], on the threads of the current rayon pool.
+/// As [`top_k_batch_to_buffer`], on the threads of the current rayon pool. `row_len` is in bytes of data.
 ///
 /// # Errors
 /// As [`Encoder::top_k_rows_into`].
+///
+/// # Panics
+/// In rayon, if this thread is in no pool and the global one cannot start.
 ///
 /// ```
 /// let mut text = [0; 4];

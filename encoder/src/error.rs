@@ -200,7 +200,7 @@ impl fmt::Display for Q64Error {
         match *self {
             Self::OddLength { len } => write!(
                 f,
-                "odd length: the text has {len} bytes, but every encoded byte is two characters; \
+                "odd length: the text has {len} bytes, an odd number of characters, but every encoded byte is two; \
                  is it cut off, or followed by a line end?"
             ),
             Self::InvalidCharacter {

@@ -302,18 +302,22 @@ impl Bench {
         let input = Input::new(parts, &prepared.params);
         let windowed = self.windowed;
         let held = |got: Outcome<&[u8]>| {
-            let more = match (&want, &got) {
+            let unlike = match (&want, &got) {
                 (Err(want), Err(got)) if path.refuses_in_full => {
-                    prepared.of_reference && says_more(want, got)
+                    let more = prepared.of_reference && says_more(want, got);
+                    says_more(got, want)
+                        .then_some("less")
+                        .or(more.then_some("more"))
                 }
-                _ => false,
+                _ => None,
             };
-            match compare(want.clone(), got) {
-                Ok(_) if more => Err(Verdict::Broke {
-                    law: IN_FULL.into(),
-                    why: "it says more".into(),
+            let compared = compare(want.clone(), got)?;
+            match unlike {
+                Some(unlike) => Err(Verdict::Broke {
+                    law: "a refusal says all that the reference's says, and no more".into(),
+                    why: format!("it says {unlike}"),
                 }),
-                compared => compared,
+                None => Ok(compared),
             }
         };
         self.page.calling(subject);
@@ -385,15 +389,7 @@ impl Bench {
                 });
             }
         }
-        match compared {
-            Ok(Some(depth)) if path.refuses_in_full && Some(depth) < full(&want) => {
-                Err(Verdict::Broke {
-                    law: IN_FULL.into(),
-                    why: format!("it could be compared in {} alone", depth.name()),
-                })
-            }
-            compared => compared,
-        }
+        compared
     }
 
     /// Runs a case on a path as often as it has to be run; the first verdict that is a finding, if any.
@@ -442,20 +438,11 @@ impl Bench {
     }
 }
 
-/// What a path promises that refuses in full.
-const IN_FULL: &str = "a refusal says all that the reference's says, and no more";
-
-/// Whether a refusal says what the reference's does not.
-fn says_more(want: &Failure, got: &Failure) -> bool {
-    (got.kind.is_some() && want.kind.is_none())
-        || (got.at.is_some() && want.at.is_none())
-        || (got.detail.is_some() && want.detail.is_none())
-}
-
-/// How far a refusal like the reference's can be compared.
-fn full(want: &Outcome<&[u8]>) -> Option<Depth> {
-    let refusal = want.as_ref().err()?;
-    compare(Err(refusal.clone()), Err(refusal.clone())).ok()?
+/// Whether a refusal says more than another: something of which that says nothing.
+fn says_more(than: &Failure, refusal: &Failure) -> bool {
+    (refusal.kind.is_some() && than.kind.is_none())
+        || (refusal.at.is_some() && than.at.is_none())
+        || (refusal.detail.is_some() && than.detail.is_none())
 }
 
 /// Whether an answer lies where nothing can: an empty one with a null pointer would be taken for none at all by its caller.
@@ -502,5 +489,63 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(MOST) {
         Some((at, _)) => format!("{} … ({} bytes in all)", &line[..at], line.len()),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Source;
+    use std::collections::BTreeMap;
+
+    /// What becomes of a path that refuses so, and promises to say all, where the reference says `want`.
+    fn verdict(want: Failure, got: Failure, of_reference: bool) -> Verdict {
+        let path = |failure: Failure| {
+            CodePath::returns("scalar", move |_| Err::<Vec<u8>, _>(failure.clone()))
+                .refuses_in_full()
+        };
+        let known = want.clone();
+        let operation =
+            Operation::new("refuses", move |_| Err::<Vec<u8>, _>(known.clone())).path(path(got));
+        let case = Case {
+            operation: "refuses".into(),
+            source: Source::Verbatim(vec![vec![1, 2, 3]]),
+            params: BTreeMap::new(),
+            input: Place::End,
+            output: Place::End,
+            warm: 0,
+            room: 0,
+        };
+        let prepared = match of_reference {
+            true => Prepared::new(&operation, &case),
+            false => Prepared::known(&operation, &case, Err(want)),
+        };
+        let mut bench = Bench::new(Page::private());
+        bench.run(&operation.paths[0], 0, &prepared.expect("it refuses"))
+    }
+
+    #[test]
+    fn a_path_that_refuses_in_full_says_no_less_and_no_more() {
+        let full = || Failure::at("bad", 3).detail(7);
+        assert_eq!(verdict(full(), full(), true), Verdict::Agrees);
+        let no_place = || Failure::kind("bad").detail(7);
+        assert_eq!(verdict(no_place(), no_place(), true), Verdict::Agrees);
+        for (want, got, unlike) in [
+            (full(), Failure::at("bad", 3), "less"),
+            (full(), no_place(), "less"),
+            (no_place(), Failure::kind("bad"), "less"),
+            (Failure::opaque(), Failure::kind("bad"), "more"),
+            (Failure::at("bad", 3), full(), "more"),
+            (no_place(), full(), "more"),
+        ] {
+            let verdict = verdict(want, got, true);
+            assert!(verdict.detail().contains(unlike), "{verdict}");
+        }
+        // An answer from a file need not say all that there is to say.
+        assert_eq!(
+            verdict(Failure::kind("bad"), full(), false),
+            Verdict::Agrees
+        );
+        assert_ne!(verdict(full(), no_place(), false), Verdict::Agrees);
     }
 }

@@ -295,7 +295,7 @@ impl Encoder {
     pub fn encode_into(&self, data: &[u8], output: &mut [u8]) -> Result<usize, BufferTooSmall> {
         // A slice has at most isize::MAX bytes, so this cannot overflow.
         let output = output.get_mut(..2 * data.len()).ok_or(BufferTooSmall)?;
-        // SAFETY: `encode` writes characters and dots, and nothing else.
+        // SAFETY: a kernel writes characters of Q64, and nothing else.
         self.run_encode(data, unsafe { uninit(output) });
         Ok(output.len())
     }

@@ -298,6 +298,7 @@ impl Encoder {
     }
 
     /// The same with the matrix for rows that are not empty.
+    #[inline(always)]
     fn project_rows(&self, matrix: &Matrix, rows: &[u8], planes: usize, output: &mut [Out]) {
         // All rows go over a panel before the next one, so that it is in the cache for all but the first of them.
         for (p, panel) in matrix.panels().take(planes.div_ceil(PLANES)).enumerate() {

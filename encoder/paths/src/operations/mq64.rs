@@ -23,9 +23,9 @@ const LEVELS: &[&[u64]] = &[
     &[7, 7],
 ];
 
-/// More than are kept on the stack.
+/// One more than are kept on the stack.
 const MANY: &[u64] = &{
-    let mut many = [0; 70];
+    let mut many = [0; 65];
     let mut i = 0;
     while i < many.len() {
         many[i] = 1 + 3 * i as u64;

@@ -158,7 +158,8 @@ mod imp {
 
         #[test]
         fn a_child_that_somebody_ends_is_no_kill() {
-            for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGINT] {
+            // Not SIGINT, which a shell has ignored by what it starts in the background.
+            for signal in [Signal::SIGTERM, Signal::SIGKILL] {
                 let why = fate(|| nix::sys::signal::raise(signal).expect("it is sent"));
                 assert!(why.is_err_and(|why| why.contains("from outside")));
             }

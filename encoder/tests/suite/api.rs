@@ -305,7 +305,7 @@ fn errors_say_what_where_and_what_was_expected() {
         (
             q64_decode("AQg").unwrap_err(),
             ("odd_length", None),
-            "odd length: the text has 3 bytes, but every encoded byte is two characters; \
+            "odd length: the text has 3 bytes, an odd number of characters, but every encoded byte is two; \
              is it cut off, or followed by a line end?",
         ),
         (

@@ -124,7 +124,7 @@ pub(super) fn decode() -> Operation {
     .from_bytes(|bytes, _| {
         // Five levels of any input, fewer of a short one, for a separator in each part of a block.
         let part = |n: usize| bytes.len() / n;
-        let mut levels = vec![part(8), part(4), part(3), part(2), part(1)];
+        let mut levels = vec![part(16), part(8), part(5), part(3), part(1)];
         levels.dedup();
         levels.retain(|level| *level > 0);
         reference::mq64::encode(bytes, &levels).unwrap_or_default()

@@ -304,18 +304,19 @@ impl Bench {
         let held = |got: Outcome<&[u8]>| {
             let unlike = match (&want, &got) {
                 (Err(want), Err(got)) if path.refuses_in_full => {
+                    let less = says_more(got, want);
                     let more = prepared.of_reference && says_more(want, got);
-                    says_more(got, want)
-                        .then_some("less")
-                        .or(more.then_some("more"))
+                    let unlike = if less { "less" } else { "more" };
+                    (less || more)
+                        .then(|| format!("it says {unlike}: {got}; the reference's: {want}"))
                 }
                 _ => None,
             };
             let compared = compare(want.clone(), got)?;
             match unlike {
-                Some(unlike) => Err(Verdict::Broke {
+                Some(why) => Err(Verdict::Broke {
                     law: "a refusal says all that the reference's says, and no more".into(),
-                    why: format!("it says {unlike}"),
+                    why,
                 }),
                 None => Ok(compared),
             }

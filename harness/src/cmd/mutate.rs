@@ -169,7 +169,11 @@ fn go(
     if sum.mutants == 0 {
         return Ok((
             exit::NOTHING,
-            "no path has an instruction of its own that could be changed".into(),
+            match trial.share {
+                Some(_) => "this share has no mutant: fewer shares have more each (--shard)",
+                None => "no path has an instruction of its own that could be changed",
+            }
+            .into(),
         ));
     }
     let once = match elsewhere {

@@ -55,7 +55,7 @@ pub(crate) struct Trial {
     pub(crate) without: Vec<Check>,
     /// Whether the answers are computed after the change.
     pub(crate) after: bool,
-    /// Of how many shares of the mutants which one is tried; all of them without.
+    /// Which share of the mutants is tried, from 0, and of how many; all of them without.
     pub(crate) share: Option<(u64, u64)>,
 }
 
@@ -595,5 +595,30 @@ impl Stepped {
                     .is_empty()
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_is_in_one_share_and_no_share_has_them_all() {
+        let ids: Vec<u64> = (0..1000).map(|n| crate::case::mix(&[n])).collect();
+        let shares: Vec<usize> = (0..4)
+            .map(|number| {
+                let trial = Trial {
+                    share: Some((number, 4)),
+                    ..Trial::default()
+                };
+                ids.iter().filter(|id| trial.has(**id)).count()
+            })
+            .collect();
+        assert_eq!(shares.iter().sum::<usize>(), ids.len());
+        assert!(
+            shares.iter().all(|share| (150..350).contains(share)),
+            "{shares:?}"
+        );
+        assert!(ids.iter().all(|id| Trial::default().has(*id)));
     }
 }

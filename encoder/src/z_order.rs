@@ -106,7 +106,7 @@ fn z_order(embedding: &[u8]) -> [u8; Z_ORDER_LEN] {
         let values = u32::from_le_bytes([values[i], values[i + 1], values[i + 2], values[i + 3]]);
         ((values & 0xc0c0_c0c0).wrapping_mul(0x0004_1041) >> 24) as u8
     };
-    scalar::encode_four([four(12), four(8), four(4), four(0)])
+    scalar::encode_four(&[four(12), four(8), four(4), four(0)])
 }
 
 fn extended(embedding: &[u8]) -> [u8; Z_ORDER_LEN] {
@@ -115,7 +115,7 @@ fn extended(embedding: &[u8]) -> [u8; Z_ORDER_LEN] {
         let bits = values >> (4 + k) & 0x0101_0101_0101_0101;
         (bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
     };
-    scalar::encode_four([plane(3), plane(2), plane(1), plane(0)])
+    scalar::encode_four(&[plane(3), plane(2), plane(1), plane(0)])
 }
 
 /// The first values, and zeros for those that are not there.

@@ -122,8 +122,8 @@ impl Prepared {
         let exact = capacity;
         let capacity = exact.saturating_add_signed(room);
         let short = match (&operation.short, &want) {
-            (Some(kind), Ok(due)) if due.len() > capacity && due.len() <= exact => {
-                Some(Failure::kind(kind.clone()))
+            (Some(failure), Ok(due)) if due.len() > capacity && due.len() <= exact => {
+                Some(failure(due.len(), capacity))
             }
             _ => None,
         };
@@ -527,9 +527,9 @@ mod tests {
 
     #[test]
     fn a_path_that_refuses_in_full_says_no_less_and_no_more() {
-        let full = || Failure::at("bad", 3).detail(7);
+        let full = || Failure::at("bad", 3).detail([7]);
         assert_eq!(verdict(full(), full(), true), Verdict::Agrees);
-        let no_place = || Failure::kind("bad").detail(7);
+        let no_place = || Failure::kind("bad").detail([7]);
         assert_eq!(verdict(no_place(), no_place(), true), Verdict::Agrees);
         for (want, got, unlike) in [
             (full(), Failure::at("bad", 3), "less"),

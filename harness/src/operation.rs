@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::plan::SWEPT;
+
 /// A name that is usually a literal.
 pub type Text = Cow<'static, str>;
 
@@ -88,8 +90,8 @@ pub struct Failure {
     pub kind: Option<Text>,
     /// The 0-based index of the offending byte in the first part.
     pub at: Option<usize>,
-    /// What else it says, as one number: the byte that it found there, say.
-    pub detail: Option<u64>,
+    /// What else it says, as up to three numbers: the byte that it found there, and what was due, say. Those that are left out are 0.
+    pub detail: Option<[u64; 3]>,
 }
 
 impl Failure {
@@ -102,8 +104,11 @@ impl Failure {
         }
     }
 
-    /// The same refusal, which says this, too.
-    pub fn detail(self, detail: u64) -> Self {
+    /// The same refusal, which says these one to three numbers, too.
+    pub fn detail<const N: usize>(self, numbers: [u64; N]) -> Self {
+        const { assert!(1 <= N && N <= 3, "a refusal says one to three numbers") };
+        let mut detail = [0; 3];
+        detail[..N].copy_from_slice(&numbers);
         Self {
             detail: Some(detail),
             ..self
@@ -137,8 +142,11 @@ impl fmt::Display for Failure {
             (None, Some(at)) => write!(f, "refused at {at}"),
             (None, None) => write!(f, "refused"),
         }?;
-        self.detail
-            .map_or(Ok(()), |detail| write!(f, " ({detail:#x})"))
+        self.detail.map_or(Ok(()), |[a, b, c]| {
+            let shown = [a, b, c].map(|number| format!("{number:#x}"));
+            let said = 1 + [b, c].iter().rposition(|n| *n != 0).map_or(0, |at| at + 1);
+            write!(f, " ({})", shown[..said].join(", "))
+        })
     }
 }
 
@@ -390,6 +398,8 @@ impl CodePath {
 /// Makes a part of an input from plain bytes.
 type PlainFn = dyn Fn(&[u8], &Params) -> Vec<u8>;
 type InputFn = dyn Fn(&Input<'_>) -> Vec<u8>;
+/// What a path says that is handed fewer bytes than its answer needs.
+type ShortFn = dyn Fn(usize, usize) -> Failure;
 type ReferenceFn = dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>;
 
 /// The same work with other bytes, to be measured beside the paths: hex beside Q64, a plain copy, a roofline.
@@ -456,6 +466,7 @@ pub struct Operation {
     pub(crate) params: Vec<(Text, Vec<Vec<u64>>)>,
     pub(crate) usual: Params,
     pub(crate) longest: Option<usize>,
+    pub(crate) swept: usize,
     pub(crate) loads: Vec<Load>,
     pub(crate) from_bytes: Option<Box<PlainFn>>,
     pub(crate) parts: Vec<Box<PlainFn>>,
@@ -463,7 +474,7 @@ pub struct Operation {
     pub(crate) work: Box<dyn Fn(&Input<'_>) -> usize>,
     pub(crate) rows: Vec<Rows>,
     pub(crate) laws: Vec<(Text, Box<LawFn>)>,
-    pub(crate) short: Option<Text>,
+    pub(crate) short: Option<Box<ShortFn>>,
     pub(crate) accepted: Option<&'static str>,
     pub(crate) paths: Vec<CodePath>,
     pub(crate) peers: Vec<Peer>,
@@ -481,6 +492,7 @@ impl Operation {
             params: Vec::new(),
             usual: Params::new(),
             longest: None,
+            swept: SWEPT,
             loads: Vec::new(),
             from_bytes: None,
             parts: Vec::new(),
@@ -534,6 +546,14 @@ impl Operation {
         self
     }
 
+    /// The sweeps go over every length up to this many plain bytes, and receipts judge a path by its main loop at 8 times as many,
+    /// plus one: for operations that execute hundreds of instructions for a byte. Without it, 512 and 4,097. Random cases, shapes
+    /// and rows are as long as ever.
+    pub fn sweeps_to(mut self, bytes: usize) -> Self {
+        self.swept = bytes;
+        self
+    }
+
     /// Makes a valid input from any bytes, for operations that refuse some inputs (decoders, validators), or to which random bytes
     /// are seldom of interest (a search: plant what it looks for). The sweeps then cover valid inputs made from every length of
     /// plain bytes, and the harness also damages them in every way it knows.
@@ -581,11 +601,11 @@ impl Operation {
         self
     }
 
-    /// A promise of the `fills` paths: a buffer that is too short for the answer is refused with this kind of failure and left as
-    /// it is, and of a longer one nothing is written behind the answer. Without it, buffers have exactly the
-    /// [`capacity`](Self::capacity).
-    pub fn refuses_short(mut self, kind: impl Into<Text>) -> Self {
-        self.short = Some(kind.into());
+    /// A promise of the `fills` paths: a buffer that is too short for the answer is refused and left as it is, and of a longer one
+    /// nothing is written behind the answer. `failure` says how it is refused, of the bytes that the answer needs and those that
+    /// were available. Without it, buffers have exactly the [`capacity`](Self::capacity).
+    pub fn refuses_short(mut self, failure: impl Fn(usize, usize) -> Failure + 'static) -> Self {
+        self.short = Some(Box::new(failure));
         self
     }
 
@@ -624,6 +644,11 @@ impl Operation {
     /// How many plain bytes a case is made from at most.
     pub(crate) fn most(&self) -> usize {
         self.longest.unwrap_or(usize::MAX)
+    }
+
+    /// Up to how many plain bytes every length is swept.
+    pub(crate) fn swept(&self) -> usize {
+        self.swept.min(self.most())
     }
 
     /// The operation's name.

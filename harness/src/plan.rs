@@ -15,7 +15,7 @@ use crate::operation::{Operation, Params, Rows};
 use crate::params;
 use crate::shrink::CaseTree;
 
-/// The sweeps go over every length of plain bytes up to this one, where the operation takes as many.
+/// The sweeps go over every length of plain bytes up to this one, where the operation says no other.
 pub(crate) const SWEPT: usize = 512;
 /// Mutated inputs per length of the sweep.
 const MUTATED: u64 = 16;
@@ -167,9 +167,9 @@ pub(crate) struct Plan<'a> {
     /// Every combination of swept parameters.
     params: Vec<Params>,
     usual: Params,
-    /// The longest length of the sweeps: 512, or the operation's longest.
+    /// The longest length of the sweeps.
     swept: usize,
-    /// 0..=512 and both sides of every declared threshold.
+    /// All of the sweeps, and both sides of every declared threshold.
     lengths: Vec<usize>,
     /// For `Shapes`.
     shapes: Vec<usize>,
@@ -183,7 +183,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(operation: &'a Operation, settings: &'a Settings, data: &'a [u8]) -> Self {
         let (params, usual) = (params::swept(operation), params::usual(operation));
         let most = operation.most();
-        let swept = swept(operation.longest);
+        let swept = operation.swept();
         let mut lengths: Vec<usize> = (0..=swept).collect();
         // Thresholds speak of the input's length; the sweep of plain bytes, of which the input may need more or fewer.
         let per_plain = operation.per_plain(&usual);
@@ -452,9 +452,9 @@ impl<'a> Plan<'a> {
         PAIRS_IN.min(self.operation.most())
     }
 
-    /// Which law a case of `Laws` is for.
-    pub(crate) fn law(longest: Option<usize>, index: u64) -> usize {
-        (index / (swept(longest) as u64 + 1)) as usize
+    /// Which law a case of `Laws` is for, of an operation that sweeps so far.
+    pub(crate) fn law(swept: usize, index: u64) -> usize {
+        (index / (swept as u64 + 1)) as usize
     }
 
     /// The set that row `index` of all is in, and which one of the set it is.
@@ -486,11 +486,6 @@ impl<'a> Plan<'a> {
         let (input, output) = (any_place(draw), any_place(draw));
         self.place(source, params, input, output)
     }
-}
-
-/// The longest length of the sweeps.
-fn swept(longest: Option<usize>) -> usize {
-    longest.map_or(SWEPT, |longest| longest.min(SWEPT))
 }
 
 fn any_place(draw: &mut TestRng) -> Place {
@@ -596,7 +591,9 @@ impl Strategy for RandomCases<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::CodePath;
+    use std::collections::BTreeMap;
+
+    use crate::operation::{CodePath, Failure};
 
     fn settings() -> Settings {
         Settings {
@@ -686,7 +683,7 @@ mod tests {
                 let op = operation(text)
                     .longest(longest)
                     .law("kept", |_, _| Ok(()))
-                    .refuses_short("short");
+                    .refuses_short(|_, _| Failure::kind("short"));
                 let plan = Plan::new(&op, &settings, &[1; 21]);
                 let per_plain = if text { 2 } else { 1 };
                 for (check, count) in plan.checks() {
@@ -702,7 +699,7 @@ mod tests {
                     let limit = if check == Check::Mutated { 2 } else { 1 } * per_plain * longest;
                     assert!(most <= limit.max(1), "{check:?} {most} of {longest}");
                     if check == Check::Laws {
-                        assert_eq!(Plan::law(op.longest, count - 1), 0);
+                        assert_eq!(Plan::law(op.swept(), count - 1), 0);
                     }
                 }
                 let has = |check| plan.checks().iter().any(|(of, _)| *of == check);
@@ -710,6 +707,22 @@ mod tests {
                 assert!(has(Check::Random) && has(Check::Aligned) && has(Check::Shapes));
             }
         }
+    }
+
+    #[test]
+    fn an_operation_says_how_far_every_length_is_swept() {
+        let (op, settings) = (operation(false).sweeps_to(20), settings());
+        let plan = Plan::new(&op, &settings, &[]);
+        let checks: BTreeMap<Check, u64> = plan.checks().into_iter().collect();
+        // 0..=20, and both sides of the threshold; four combinations of parameters.
+        assert_eq!(checks[&Check::FlushEnd], (21 + 3) * 4);
+        assert_eq!(checks[&Check::Aligned], 21 * 64);
+        // Chance goes further.
+        let lengths = (0..checks[&Check::Random]).map(|index| {
+            let case = plan.case(Check::Random, index);
+            op.resolve(&case).unwrap()[0].len()
+        });
+        assert!(lengths.max() > Some(4200));
     }
 
     #[test]

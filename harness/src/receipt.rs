@@ -22,15 +22,15 @@ use crate::verify::Job;
 use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request, SubjectEntry};
 use crate::worker::{Host, Stop};
 
-/// The length at which a path is judged by its main loop: a page, and a byte.
-pub(crate) const LONG: usize = 4097;
-/// `LONG`, or the longest input of an operation that takes none so long.
-pub(crate) fn long(longest: Option<usize>) -> usize {
-    longest.unwrap_or(LONG).min(LONG)
+/// The length at which a path is judged by its main loop: 8 times what is swept, and a byte; usually a page, and a byte.
+pub(crate) fn long(operation: &Operation) -> usize {
+    operation.most().min(8 * operation.swept() + 1)
 }
 
-/// The length of what is refused, if the operation takes as much: the search for what is wrong may go byte by byte.
-const REFUSED: usize = 1025;
+/// The length of what is refused: a fourth of that, for the search for what is wrong may go byte by byte.
+fn refused(operation: &Operation) -> usize {
+    operation.most().min(2 * operation.swept() + 1)
+}
 
 /// Inputs longer than this are there for a threshold, and what runs behind it shows soon.
 pub(crate) const VERY_LONG: usize = 64 << 10;
@@ -93,7 +93,7 @@ pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
         block,
         block + 1,
         2 * block + 1,
-        long(operation.longest),
+        long(operation),
     ];
     for &switch in &path.switches_at {
         let plain = (switch as f64 / per_plain).ceil() as usize;
@@ -105,7 +105,7 @@ pub(crate) fn classes(operation: &Operation, path: &CodePath) -> Vec<Class> {
     let mut classes: Vec<Class> = lengths.into_iter().map(Class::of).collect();
     if operation.from_bytes.is_some() {
         classes.push(Class {
-            length: long(operation.longest).min(REFUSED),
+            length: refused(operation),
             damaged: true,
         });
     }
@@ -471,7 +471,7 @@ pub(crate) fn take(
         let siblings = catalog.operations[*o].subjects.iter().enumerate();
         siblings
             .filter(|(s, entry)| entry.is_stepped() && !skip(*o, *s))
-            .map(move |(s, _)| ((*o, s), Class::of(catalog.operations[*o].long())))
+            .map(move |(s, _)| ((*o, s), Class::of(catalog.operations[*o].long)))
     });
     let mut wanted: Vec<_> = own.chain(beside).collect();
     wanted.sort_unstable();
@@ -482,7 +482,7 @@ pub(crate) fn take(
         if let std::collections::btree_map::Entry::Vacant(entry) = references.entry(*operation) {
             let request = Request::Profile {
                 operation: *operation,
-                class: Class::of(catalog.operations[*operation].long()),
+                class: Class::of(catalog.operations[*operation].long),
             };
             entry.insert(match host.ask(&request, &mut |_, _, _| {}) {
                 Ok(Reply::Profile(profile)) => profile,
@@ -693,7 +693,7 @@ impl Judge<'_> {
                 );
             }
         }
-        let long = self.of.long();
+        let long = self.of.long;
         if class == Class::of(long)
             && let Some((whose, shared, line)) = self.stranger(executed)
         {
@@ -751,7 +751,7 @@ impl Judge<'_> {
                 let answers = self.answers.get(&(self.operation, other))?;
                 let (_, answer) = answers
                     .iter()
-                    .find(|(class, _)| *class == Class::of(self.of.long()))?;
+                    .find(|(class, _)| *class == Class::of(self.of.long))?;
                 let its = answer.as_ref().ok()?.executed.as_ref()?;
                 let lacks = |feature: &String| {
                     !entry.executes.contains(feature)
@@ -945,21 +945,26 @@ mod tests {
         let (damaged, whole): (Vec<Class>, Vec<Class>) =
             of.into_iter().partition(|class| class.damaged);
         assert_eq!(lengths(&whole), [0, 1, 15, 16, 17, 33, 99, 100, 4097]);
-        assert_eq!(lengths(&damaged), [REFUSED]);
+        assert_eq!(lengths(&damaged), [1025]);
         // Its input is that of a whole one, but for a byte; and always the same.
-        let [good, bad] = [Class::of(REFUSED), damaged[0]].map(|class| {
+        let [good, bad] = [Class::of(1025), damaged[0]].map(|class| {
             operation
                 .resolve(&case(&operation, class))
                 .unwrap()
                 .remove(0)
         });
         let differing = good.iter().zip(&bad).filter(|(a, b)| a != b).count();
-        assert_eq!(
-            (good.len(), bad.len(), differing),
-            (2 * REFUSED, 2 * REFUSED, 1)
-        );
+        assert_eq!((good.len(), bad.len(), differing), (2 * 1025, 2 * 1025, 1));
         let again = operation.resolve(&case(&operation, damaged[0])).unwrap();
         assert_eq!(again[0], bad);
+        // What sweeps less is judged at less.
+        let slow = classes(&operation.sweeps_to(64), &path());
+        let long: Vec<Class> = slow
+            .iter()
+            .filter(|class| class.length > 33)
+            .copied()
+            .collect();
+        assert_eq!(lengths(&long), [513, 129]);
     }
 
     #[test]

@@ -398,7 +398,7 @@ mod tests {
             compare(refuse(full()), refuse(Failure::opaque())),
             Ok(Some(Depth::Opaque))
         );
-        let found = |byte| full().detail(byte);
+        let found = |byte| full().detail([byte]);
         assert_eq!(
             compare(refuse(found(7)), refuse(found(7))),
             Ok(Some(Depth::All))

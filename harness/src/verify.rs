@@ -456,7 +456,7 @@ impl Detective<'_> {
         } = *self.raw;
         let law = (check == Check::Laws).then(|| {
             let of = &self.catalog.operations[operation];
-            Plan::law(of.longest, index)
+            Plan::law(of.swept, index)
         });
         let request = Request::Try {
             operation,

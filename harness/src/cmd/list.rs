@@ -7,7 +7,7 @@ use super::session::{any, complain, matches_nothing, program_name, select};
 use super::{Common, Format};
 use crate::ledger::exit;
 use crate::machine;
-use crate::plan::Settings;
+use crate::plan::{SWEPT, Settings};
 use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 use crate::worker::{Host, Launch};
 
@@ -80,6 +80,8 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         let longest = operation
             .longest
             .map(|bytes| format!("at most {bytes} plain bytes"));
+        let swept = (operation.swept < SWEPT.min(operation.longest.unwrap_or(SWEPT)))
+            .then(|| format!("every length up to {}", operation.swept));
         let loads = operation.loads.iter().map(|(name, bytes, params)| {
             let values = params
                 .iter()
@@ -100,6 +102,7 @@ fn text(catalog: &Catalog, selected: &[Vec<bool>], preset: TableStyle) -> String
         let cases: u64 = operation.checks.iter().map(|(_, count)| count).sum();
         let also: Vec<_> = params
             .chain(longest)
+            .chain(swept)
             .chain(sets)
             .chain(laws)
             .chain(loads)

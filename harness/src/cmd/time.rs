@@ -545,6 +545,8 @@ mod tests {
             params: Vec::new(),
             usual: Default::default(),
             longest: None,
+            swept: 512,
+            long: 4097,
             loads: Vec::new(),
             sets: Vec::new(),
             laws: Vec::new(),

@@ -466,7 +466,7 @@ fn prepare(
             cases.push(Ready {
                 case,
                 prepared,
-                law: (check == Check::Laws).then(|| Plan::law(operation.longest, index)),
+                law: (check == Check::Laws).then(|| Plan::law(operation.swept(), index)),
             });
         }
     }

@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::mutate::{Mutation, Trial};
 use crate::operation::{Failure, Params};
 use crate::plan::{Check, Settings};
-use crate::receipt::{Class, Stepped, long};
+use crate::receipt::{Class, Stepped};
 use crate::step::implied;
 use crate::time::{Given, Pace, Times};
 use crate::verdict::{Depth, Verdict};
@@ -198,6 +198,10 @@ pub(crate) struct OperationEntry {
     pub(crate) usual: Params,
     /// How many plain bytes a case is made from at most.
     pub(crate) longest: Option<usize>,
+    /// Up to how many plain bytes every length is swept.
+    pub(crate) swept: usize,
+    /// How many plain bytes the input has on which a path is judged by its main loop.
+    pub(crate) long: usize,
     /// Calls as they are made in real use: name, plain bytes, the values of parameters that are not the usual ones.
     pub(crate) loads: Vec<(String, usize, Params)>,
     /// Sets of real data: name, rows, bytes a row.
@@ -256,11 +260,6 @@ impl OperationEntry {
     pub(crate) fn path_name(&self, subject: usize) -> String {
         let SubjectEntry { isa, delivery, .. } = &self.subjects[subject];
         format!("{}/{isa}/{delivery}", self.name)
-    }
-
-    /// The length at which a path is judged by its main loop.
-    pub(crate) fn long(&self) -> usize {
-        long(self.longest)
     }
 
     /// Whether a case may be made from so many plain bytes.

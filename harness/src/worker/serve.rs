@@ -54,6 +54,8 @@ impl Catalog {
                 .collect(),
             usual: params::usual(operation),
             longest: operation.longest,
+            swept: operation.swept(),
+            long: receipt::long(operation),
             loads: operation
                 .loads
                 .iter()
@@ -326,7 +328,7 @@ impl Span<'_> {
                 for (subject, path) in &paths {
                     let verdict = bench.law(
                         self.operation,
-                        Plan::law(self.operation.longest, index),
+                        Plan::law(self.operation.swept(), index),
                         path.path(),
                         *subject,
                         &prepared,

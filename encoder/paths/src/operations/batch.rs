@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Input, Operation, Outcome};
 use q64::PARALLEL_FROM;
 
-use super::{SHORT, SURVIVORS, failure};
+use super::{SURVIVORS, failure, too_short};
 use crate::reference;
 
 /// A batch as it is in real use.
@@ -21,7 +21,7 @@ pub(super) fn encode() -> Operation {
     .load(MANY, MANY_BYTES, &[("row", &[384])])
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .capacity(|i| 2 * i.bytes().len())
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", |i, out| {
@@ -66,7 +66,7 @@ pub(super) fn decode() -> Operation {
     })
     .capacity(|i| i.bytes().len() / 2)
     .work(|i| i.bytes().len() / 2)
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", |i, out| {
@@ -107,7 +107,7 @@ pub(super) fn top_k() -> Operation {
         let len = reference::top_k::len(row(i), k(i));
         len * i.bytes().len().checked_div(row(i)).unwrap_or(0)
     })
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .path(
         CodePath::fills("auto", move |i, out| {

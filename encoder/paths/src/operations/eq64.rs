@@ -3,13 +3,13 @@
 use pathproof::{CodePath, Operation};
 use q64::{eq64_decoded_len, eq64_encoded_len};
 
-use super::{SHORT, SURVIVORS, failure};
+use super::{SURVIVORS, failure, too_short};
 use crate::reference;
 
 pub(super) fn encode() -> Operation {
     Operation::new("eq64_encode", |i| Ok(reference::eq64::encode(i.bytes())))
         .capacity(|i| eq64_encoded_len(i.bytes().len()).unwrap_or(0))
-        .refuses_short(SHORT)
+        .refuses_short(too_short)
         .survivors(SURVIVORS)
         .path(best(CodePath::fills("auto", |i, out| {
             q64::eq64_encode_to_buffer(i.bytes(), out).map_err(failure)
@@ -32,7 +32,7 @@ pub(super) fn decode() -> Operation {
         .from_bytes(|bytes, _| reference::eq64::encode(bytes))
         .capacity(|i| eq64_decoded_len(i.bytes().len()))
         .work(|i| eq64_decoded_len(i.bytes().len()))
-        .refuses_short(SHORT)
+        .refuses_short(too_short)
         .survivors(SURVIVORS)
         .path(best(CodePath::fills("auto", |i, out| {
             q64::eq64_decode_to_buffer(i.bytes(), out).map_err(failure)

@@ -6,8 +6,6 @@ use std::rc::Rc;
 use pathproof::{CodePath, Failure, Input, Operation, Reason};
 use q64::{Encoder, Isa, Q64Error, STREAMS_FROM};
 
-use crate::reference;
-
 mod batch;
 mod eq64;
 mod mq64;
@@ -45,7 +43,9 @@ const CORPUS: [(&str, &[u8], usize); 4] = [
 const SURVIVORS: &str = include_str!("../../survivors.toml");
 
 /// What a buffer that is too short is refused with.
-const SHORT: &str = "buffer_too_small";
+fn too_short(needed: usize, available: usize) -> Failure {
+    Failure::kind("buffer_too_small").detail([needed as u64, available as u64])
+}
 
 /// Every operation of the encoder.
 pub fn operations() -> Vec<Operation> {
@@ -188,27 +188,36 @@ impl Shelf {
     }
 }
 
+/// All that an error says, in the harness' words.
 fn failure(error: Q64Error) -> Failure {
+    let numbers = |numbers: &[usize]| {
+        let mut detail = [0; 3];
+        for (to, number) in detail.iter_mut().zip(numbers) {
+            *to = *number as u64;
+        }
+        Some(detail)
+    };
     Failure {
         kind: Some(error.kind().into()),
         at: error.position(),
         detail: match error {
-            Q64Error::InvalidCharacter { byte, .. } | Q64Error::MissingDot { byte, .. } => {
-                Some(byte.into())
+            Q64Error::OddLength { len } | Q64Error::OddSegment { len, .. } => numbers(&[len]),
+            Q64Error::InvalidCharacter { byte, expected, .. } => {
+                numbers(&[byte.into(), expected.into()])
             }
             Q64Error::WrongPosition {
                 byte,
                 found,
                 expected,
                 ..
-            } => Some(reference::q64::wrong_position(
-                byte,
-                found.into(),
-                expected.into(),
-            )),
-            Q64Error::BadLevels { index, data_len } => {
-                Some(reference::mq64::bad_levels(index, data_len))
-            }
+            } => numbers(&[byte.into(), found.into(), expected.into()]),
+            Q64Error::BufferTooSmall { needed, available } => numbers(&[needed, available]),
+            Q64Error::MissingDot { byte, .. } => numbers(&[byte.into()]),
+            Q64Error::BadLevels { index, data_len } => numbers(&[index, data_len]),
+            Q64Error::TooLong { len, most } => numbers(&[len, most]),
+            Q64Error::TooMany { asked, most } => numbers(&[asked, most]),
+            Q64Error::BadRows { len, row_len } => numbers(&[len, row_len]),
+            // A kind and a position are all that there is to say.
             _ => None,
         },
     }

@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Input, Operation};
 use q64::{Encoder, Isa, Q64Error};
 
-use super::{SHORT, SURVIVORS, failure, missing, promised};
+use super::{SURVIVORS, failure, missing, promised, too_short};
 use crate::reference::{self, mq64::default_levels};
 
 const ENCODE: q64::Operation = q64::Operation::Q64Encode;
@@ -44,7 +44,7 @@ pub(super) fn encode() -> Operation {
         reference::mq64::encode(i.bytes(), &default_levels(i.bytes().len()))
     })
     .capacity(|i| q64::mq64_encoded_len(i.bytes().len()).unwrap_or(0))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .paths(paths)
     .paths(streaming(|encoder, i, out| {
@@ -83,13 +83,15 @@ pub(super) fn encode_with_levels() -> Operation {
         reference::mq64::encode(i.bytes(), &levels(i))
     })
     .param("levels", LEVELS)
+    // So long that most of the work is the kernel's.
+    .usual(&[("levels", &[64, 512])])
     .from_bytes(|bytes, params| {
         let last = params["levels"].last().map_or(0, |last| *last as usize);
         bytes.iter().copied().cycle().take(last).collect()
     })
     // What cannot be encoded is handed a buffer for what has been asked, up to a bound.
     .capacity(|i| q64::mq64_encoded_len_with_levels(&levels(i)).map_or(0, |len| len.min(1 << 16)))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .paths(paths)
     .paths(streaming(|encoder, i, out| {
@@ -122,16 +124,20 @@ pub(super) fn decode() -> Operation {
         reference::mq64::decode(i.bytes())
     }))
     .from_bytes(|bytes, _| {
-        // Five levels of any input, fewer of a short one, for a separator in each part of a block.
         let part = |n: usize| bytes.len() / n;
-        let mut levels = vec![part(16), part(8), part(5), part(3), part(1)];
+        let mut levels = match bytes.first() {
+            // An early separator alone, once in four inputs.
+            Some(first) if first % 4 == 0 => vec![1, bytes.len()],
+            // Five levels, fewer of a short input, for a separator in each part of a block.
+            _ => vec![part(16), part(8), part(5), part(3), part(1)],
+        };
         levels.dedup();
         levels.retain(|level| *level > 0);
         reference::mq64::encode(bytes, &levels).unwrap_or_default()
     })
     .capacity(|i| q64::mq64_decoded_len(i.bytes()))
     .work(|i| q64::mq64_decoded_len(i.bytes()))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .paths(paths)
     .path(best(CodePath::fills("auto", |i, out| {

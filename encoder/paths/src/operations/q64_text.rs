@@ -1,18 +1,19 @@
 //! Q64 itself: bytes to text and back.
 
-use pathproof::{CodePath, Failure, Input, Operation};
+use pathproof::{CodePath, Input, Operation};
 use q64::Encoder;
 
-use super::{SHORT, SURVIVORS, chosen, failure, missing, promised, rows};
+use super::{SURVIVORS, chosen, failure, missing, promised, rows, too_short};
 use crate::{peers, reference};
 
 pub(super) fn encode() -> Operation {
     let of = q64::Operation::Q64Encode;
     let fills = |encoder: Encoder, isa: String| {
         CodePath::fills(isa, move |i, out| {
+            let available = out.len();
             encoder
                 .encode_into(i.bytes(), out)
-                .map_err(|_| Failure::kind("buffer_too_small"))
+                .map_err(|_| too_short(2 * i.bytes().len(), available))
         })
     };
     let rows = rows(of, |encoder, isa| {
@@ -38,7 +39,7 @@ pub(super) fn encode() -> Operation {
     );
 
     Operation::new(of.name(), |i| Ok(reference::q64::encode(i.bytes())))
-        .refuses_short(SHORT)
+        .refuses_short(too_short)
         .survivors(SURVIVORS)
         .capacity(|i| 2 * i.bytes().len())
         .paths(rows)
@@ -95,7 +96,7 @@ pub(super) fn decode() -> Operation {
     );
 
     Operation::new(of.name(), |i| reference::q64::decode(i.bytes()))
-        .refuses_short(SHORT)
+        .refuses_short(too_short)
         .survivors(SURVIVORS)
         .from_bytes(|bytes, _| reference::q64::encode(bytes))
         .capacity(|i| i.bytes().len() / 2)

@@ -4,7 +4,7 @@ use pathproof::{CallPath, CodePath, Input, Operation};
 use q64::{Encoder, Isa, PARALLEL_FROM};
 
 use super::batch::{row, rows_alone, whole};
-use super::{SHORT, SURVIVORS, chosen, failure, missing, promised, rows};
+use super::{SURVIVORS, chosen, failure, missing, promised, rows, too_short};
 use crate::{peers, reference};
 
 /// As many as is usual; fewer than a byte has bits; a panel and one more; two panels.
@@ -12,6 +12,8 @@ const PLANES: &[&[u64]] = &[&[64], &[1], &[7], &[65], &[128]];
 
 /// Each further length is another matrix to be drawn, by the path and by the reference. No code depends on greater ones.
 const LONGEST: usize = 768;
+/// And with each length go a few thousand sums.
+const SWEPT: usize = 96;
 
 pub(super) fn simhash() -> Operation {
     let of = q64::Operation::Simhash;
@@ -39,8 +41,9 @@ pub(super) fn simhash() -> Operation {
     .survivors(SURVIVORS)
     .param("planes", PLANES)
     .longest(LONGEST)
+    .sweeps_to(SWEPT)
     .capacity(len)
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .paths(rows)
     .paths(chosen)
     .law("fewer planes give the first bits of more", |i, simhash| {
@@ -79,12 +82,13 @@ pub(super) fn batch() -> Operation {
     })
     .survivors(SURVIVORS)
     // Two groups of rows that share what is read, and some that do not; rows of nothing.
-    .param("row", &[&[48], &[3], &[0]])
+    .param("row", &[&[20], &[3], &[0]])
     .param("planes", &[&[64], &[65]])
+    .sweeps_to(2 * SWEPT)
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .load("10,000 rows of 384", 10_000 * 384, &[("row", &[384])])
     .capacity(|i| len(i) * i.bytes().len().checked_div(row(i)).unwrap_or(0))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .paths(of.paths().iter().map(row_of_table))
     .path(
         CodePath::fills("auto", |i, out| {

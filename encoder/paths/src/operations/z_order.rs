@@ -3,7 +3,7 @@
 use pathproof::{CodePath, Operation};
 use q64::Z_ORDER_LEN;
 
-use super::{SHORT, SURVIVORS, failure};
+use super::{SURVIVORS, failure, too_short};
 use crate::{peers, reference};
 
 pub(super) fn z_order() -> Operation {
@@ -13,7 +13,7 @@ pub(super) fn z_order() -> Operation {
     .capacity(|_| Z_ORDER_LEN)
     // It looks at no more of the values, however many there are.
     .work(|i| i.bytes().len().min(16))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .path(plain(CodePath::fills("scalar", |i, out| {
         q64::z_order_to_buffer(i.bytes(), out).map_err(failure)
@@ -30,7 +30,7 @@ pub(super) fn extended() -> Operation {
     })
     .capacity(|_| Z_ORDER_LEN)
     .work(|i| i.bytes().len().min(8))
-    .refuses_short(SHORT)
+    .refuses_short(too_short)
     .survivors(SURVIVORS)
     .path(plain(CodePath::fills("scalar", |i, out| {
         q64::z_order_extended_to_buffer(i.bytes(), out).map_err(failure)

@@ -43,7 +43,7 @@ pub(crate) fn simhash(matrix: &[u8], row: usize, planes: usize) -> Outcome<Vec<u
 /// Whole rows, and no others.
 fn rows(matrix: &[u8], row: usize) -> Outcome<std::slice::Chunks<'_, u8>> {
     if row == 0 || !matrix.len().is_multiple_of(row) {
-        return Err(Failure::kind("bad_rows"));
+        return Err(Failure::kind("bad_rows").detail([matrix.len() as u64, row as u64]));
     }
     Ok(matrix.chunks(row))
 }

@@ -15,7 +15,7 @@ pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
 pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     let n = text.len();
     if (n - n / 9) % 2 == 1 {
-        return Err(Failure::kind("odd_length"));
+        return Err(Failure::kind("odd_length").detail([n as u64]));
     }
     // Without its dots, a text is Q64; where it was cut off by an error, the position of that is known.
     let mut characters = Vec::new();
@@ -23,7 +23,7 @@ pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     for (at, &byte) in text.iter().enumerate() {
         let refusal = match (at % 9 == 8, byte == b'.') {
             (true, true) if at + 1 < n => continue,
-            (true, false) => Failure::at("missing_dot", at).detail(byte.into()),
+            (true, false) => Failure::at("missing_dot", at).detail([byte.into()]),
             (_, true) => Failure::at("misplaced_dot", at),
             (false, false) => {
                 characters.push(byte);

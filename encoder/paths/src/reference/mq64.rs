@@ -27,19 +27,13 @@ pub(crate) fn encode(data: &[u8], levels: &[usize]) -> Outcome<Vec<u8>> {
     let ends = levels.last().copied().unwrap_or(0) == data.len();
     let wrong = (0..levels.len()).find(|index| !allowed(*index));
     if let Some(index) = wrong.or((!ends).then_some(levels.len())) {
-        return Err(Failure::kind("bad_levels").detail(bad_levels(index, data.len())));
+        return Err(Failure::kind("bad_levels").detail([index as u64, data.len() as u64]));
     }
     let segments: Vec<_> = levels
         .iter()
         .map(|&level| q64::encode(&data[..level]))
         .collect();
     Ok(segments.join(&b':'))
-}
-
-/// What there is to say of levels that are not allowed: which is the first of them, or how many there are if another is missing;
-/// and the length of the data.
-pub(crate) fn bad_levels(index: usize, data_len: usize) -> u64 {
-    (index as u64) << 32 | data_len as u64
 }
 
 /// Segment by segment: not empty, not odd, good characters, and more than the segment before, with which it begins.

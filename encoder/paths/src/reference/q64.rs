@@ -43,15 +43,10 @@ pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
     text
 }
 
-/// A character at a wrong position, as one number: its byte, the alphabet that it is of, and the one that is due.
-pub(crate) fn wrong_position(byte: u8, found: usize, due: usize) -> u64 {
-    u64::from(byte) | (found as u64) << 8 | (due as u64) << 16
-}
-
 /// Strict: an odd length wins; else the first byte that is no character, or another position's.
 pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     if text.len() % 2 == 1 {
-        return Err(Failure::kind("odd_length"));
+        return Err(Failure::kind("odd_length").detail([text.len() as u64]));
     }
     if let Some(refusal) = first_refusal(text) {
         return Err(refusal);
@@ -66,9 +61,12 @@ pub(crate) fn first_refusal(text: &[u8]) -> Option<Failure> {
     text.iter()
         .enumerate()
         .find_map(|(position, byte)| match MEANINGS[usize::from(*byte)] {
-            None => Some(Failure::at("invalid_character", position).detail((*byte).into())),
+            None => {
+                let detail = [(*byte).into(), (position % 4) as u64];
+                Some(Failure::at("invalid_character", position).detail(detail))
+            }
             Some((alphabet, _)) if alphabet != position % 4 => {
-                let detail = wrong_position(*byte, alphabet, position % 4);
+                let detail = [(*byte).into(), alphabet as u64, (position % 4) as u64];
                 Some(Failure::at("wrong_position", position).detail(detail))
             }
             Some(_) => None,

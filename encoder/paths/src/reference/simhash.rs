@@ -20,10 +20,12 @@ const MOST_WEIGHTS: usize = 1 << 26;
 /// A bit for each plane, the first one highest, the last byte filled up with zeros.
 pub(crate) fn simhash(data: &[u8], planes: usize) -> Outcome<Vec<u8>> {
     if planes > MOST_PLANES {
-        return Err(Failure::kind("too_many"));
+        return Err(Failure::kind("too_many").detail([planes as u64, MOST_PLANES as u64]));
     }
-    if planes.next_multiple_of(64) * data.len() > MOST_WEIGHTS {
-        return Err(Failure::kind("too_long"));
+    let weights = planes.next_multiple_of(64);
+    if weights * data.len() > MOST_WEIGHTS {
+        let most = MOST_WEIGHTS / weights;
+        return Err(Failure::kind("too_long").detail([data.len() as u64, most as u64]));
     }
     let mut bits = vec![0; planes.div_ceil(8)];
     with_planes(planes, data.len(), |p, weights| {
@@ -216,7 +218,9 @@ mod tests {
         assert_eq!(text(&[0x3d], 9), Ok("Cegw".into()));
         assert_eq!(text(&[], 9), Ok("AQgw".into()));
         assert_eq!(text(&[1], 0), Ok("".into()));
-        assert_eq!(text(&[1], 65_537), Err(Failure::kind("too_many")));
-        assert_eq!(text(&[1; 1025], 65_536), Err(Failure::kind("too_long")));
+        let too_many = Failure::kind("too_many").detail([65_537, 65_536]);
+        assert_eq!(text(&[1], 65_537), Err(too_many));
+        let too_long = Failure::kind("too_long").detail([1025, 1024]);
+        assert_eq!(text(&[1; 1025], 65_536), Err(too_long));
     }
 }

@@ -9,6 +9,6 @@ pub(crate) fn decode(text: &[u8]) -> Outcome<Vec<u8>> {
     let data = q64::decode(&text[..text.len() / 2 * 2])?;
     match text.len() % 2 {
         0 => Ok(data),
-        _ => Err(Failure::kind("odd_length")),
+        _ => Err(Failure::kind("odd_length").detail([text.len() as u64])),
     }
 }

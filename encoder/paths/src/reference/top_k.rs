@@ -5,10 +5,10 @@ use pathproof::{Failure, Outcome};
 /// The text of the indices of the `k` largest bytes: one byte each up to 256 bytes of data, else two, and ones where there is none.
 pub(crate) fn top_k(data: &[u8], k: usize) -> Outcome<Vec<u8>> {
     if data.len() > 65_535 {
-        return Err(Failure::kind("too_long"));
+        return Err(Failure::kind("too_long").detail([data.len() as u64, 65_535]));
     }
     if k > 65_535 {
-        return Err(Failure::kind("too_many"));
+        return Err(Failure::kind("too_many").detail([k as u64, 65_535]));
     }
     let mut ranking: Vec<(std::cmp::Reverse<u8>, u16)> = data
         .iter()

@@ -114,7 +114,7 @@ fn decode_block(
         let [low, high] = [value(at, pair[0]), value(at + 1, pair[1])];
         if low == NONE || high == NONE {
             let second = usize::from(low != NONE);
-            return Err(Failure::at("bad_digit", at + second).detail(pair[second].into()));
+            return Err(Failure::at("bad_digit", at + second).detail([pair[second].into()]));
         }
         bytes[number] = low | high << 4;
     }
@@ -157,7 +157,7 @@ pub(super) mod reference {
                 .to_digit(16)
                 .filter(|_| !byte.is_ascii_uppercase());
             let digit =
-                digit.ok_or_else(|| Failure::at("bad_digit", at).detail(text[at].into()))?;
+                digit.ok_or_else(|| Failure::at("bad_digit", at).detail([text[at].into()]))?;
             bytes[at / 2] += (digit as u8) << (at % 2 * 4);
         }
         Ok(bytes)

@@ -262,10 +262,11 @@ fn decode_family() -> Operation {
 fn room_family() -> Operation {
     Operation::new("room", |i| Ok(reference::encode(i.bytes())))
         .capacity(|i| 2 * i.bytes().len())
-        .refuses_short(room::SHORT)
+        .refuses_short(room::too_short)
         .paths([
             CodePath::fills("scalar", room::encode_where_it_fits),
             CodePath::returns("scalar", |i| Ok(encoded(i.bytes()))),
+            CodePath::fills("says-another-size", room::says_another_size),
             CodePath::fills("panics-when-short", room::panics_when_short),
             CodePath::fills("cuts", room::cuts),
             CodePath::fills("starts-before-it-looks", room::starts_before_it_looks),

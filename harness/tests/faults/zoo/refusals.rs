@@ -15,7 +15,7 @@ pub(super) fn wrong_position(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 /// The right kind and position, and another byte.
 pub(super) fn wrong_detail(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     decode(i.bytes(), out).map_err(|failure| Failure {
-        detail: failure.detail.map(|byte| byte & 0x7f),
+        detail: failure.detail.map(|[byte, ..]| [byte & 0x7f, 0, 0]),
         ..failure
     })
 }

@@ -4,15 +4,23 @@ use pathproof::{Failure, Input, Outcome};
 
 use super::codec::encode;
 
-/// What a buffer is called that the text does not fit.
-pub(super) const SHORT: &str = "no_room";
+/// How a buffer is refused that the text does not fit.
+pub(super) fn too_short(needed: usize, available: usize) -> Failure {
+    Failure::kind("no_room").detail([needed as u64, available as u64])
+}
 
 /// Refuses, and touches nothing but the text.
 pub(super) fn encode_where_it_fits(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
-    match out.get_mut(..2 * i.bytes().len()) {
+    let (needed, available) = (2 * i.bytes().len(), out.len());
+    match out.get_mut(..needed) {
         Some(text) => Ok(encode(i.bytes(), text)),
-        None => Err(Failure::kind(SHORT)),
+        None => Err(too_short(needed, available)),
     }
+}
+
+/// Counts a byte too few of what there was.
+pub(super) fn says_another_size(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
+    encode_where_it_fits(i, out).map_err(|_| too_short(2 * i.bytes().len(), out.len() + 1))
 }
 
 /// Indexes without a look at the length.
@@ -30,7 +38,7 @@ pub(super) fn cuts(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
 pub(super) fn starts_before_it_looks(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     match cuts(i, out)? {
         len if len == 2 * i.bytes().len() => Ok(len),
-        _ => Err(Failure::kind(SHORT)),
+        _ => Err(too_short(2 * i.bytes().len(), out.len())),
     }
 }
 

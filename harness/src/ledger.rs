@@ -167,7 +167,7 @@ impl<'a> Ledger<'a> {
         !peer && matches!(evidence, None | Some(Evidence::Owed(_)))
     }
 
-    fn row(&self, operation: usize, subject: usize) -> PathRow {
+    pub(crate) fn row(&self, operation: usize, subject: usize) -> PathRow {
         let entry = &self.catalog.operations[operation].subjects[subject];
         let mut sum = Tally::default();
         if let Some(by) = self.tallies.get(&(operation, subject)) {

@@ -1,8 +1,10 @@
 //! The same verification as a test suite: one named test per path.
 
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial, run};
+use pathproof_reports::{PathRow, State};
 
 use crate::ledger::{Ledger, exit};
 use crate::operation::{self, Operation};
@@ -43,12 +45,34 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
         cases: 5000,
         ..Settings::default()
     };
-    let catalog = Host::new(&launch, &settings)?.catalog()?;
+    let catalog = Arc::new(Host::new(&launch, &settings)?.catalog()?);
     let mut trials = Vec::new();
     for (o, entry) in catalog.operations.iter().enumerate() {
+        let runs = |s| {
+            let trial = Trial::test(entry.path_name(s), || Ok(()));
+            entry.subjects[s].unavailable.is_none() && !arguments.is_filtered_out(&trial)
+        };
+        let mut selected: Vec<Vec<bool>> = catalog.operations.iter().map(|_| vec![]).collect();
+        for (operation, selected) in catalog.operations.iter().zip(&mut selected) {
+            selected.resize(operation.subjects.len(), false);
+        }
+        selected[o] = (0..entry.subjects.len()).map(runs).collect();
+        let job = Job {
+            launch: launch.clone(),
+            settings: settings.clone(),
+            selected,
+            jobs: 1,
+            findings: std::env::temp_dir(),
+            program: "PROGRAM".into(),
+        };
+        let together = Arc::new(Together {
+            job,
+            catalog: Arc::clone(&catalog),
+            outcomes: OnceLock::new(),
+        });
         for (s, subject) in entry.subjects.iter().enumerate() {
-            let (job, catalog) = (only(&launch, &settings, &catalog, o, s), catalog.clone());
-            let trial = Trial::test(entry.path_name(s), move || one(&job, &catalog));
+            let together = Arc::clone(&together);
+            let trial = Trial::test(entry.path_name(s), move || together.outcome(o, s));
             trials.push(match &subject.unavailable {
                 Some(why) => trial.with_ignored_flag(true).with_kind(why.clone()),
                 None if subject.peer => trial.with_kind("peer"),
@@ -59,48 +83,53 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
     Ok(run(&arguments, trials).exit_code())
 }
 
-/// The verification of one path.
-fn only(
-    launch: &Launch,
-    settings: &Settings,
-    catalog: &Catalog,
-    operation: usize,
-    subject: usize,
-) -> Job {
-    let meant = |o: usize, s: usize| (o, s) == (operation, subject);
-    let entries = catalog.operations.iter().enumerate();
-    Job {
-        launch: launch.clone(),
-        settings: settings.clone(),
-        selected: entries
-            .map(|(o, entry)| (0..entry.subjects.len()).map(|s| meant(o, s)).collect())
-            .collect(),
-        jobs: 1,
-        findings: std::env::temp_dir(),
-        program: "PROGRAM".into(),
-    }
+/// The verification of those paths of one operation that are asked for: the first test that runs verifies all of them, for the
+/// answers that are due are the same, and take longer than the calls.
+struct Together {
+    job: Job,
+    catalog: Arc<Catalog>,
+    /// Of each subject, what is wrong with it; or why nothing is known of any.
+    outcomes: OnceLock<Result<Vec<Result<(), String>>, String>>,
 }
 
-fn one(job: &Job, catalog: &Catalog) -> Result<(), Failed> {
-    let mut ledger = Ledger::new(catalog, &job.selected);
-    let mut findings = String::new();
-    verify(job, catalog, &mut |event| {
-        if let Event::Found(found) = &event {
-            let dump = found.dump.as_deref().unwrap_or_default();
-            findings += &format!("{}\n{dump}\ntoken: {}\n", found.detail, found.token);
-        }
-        ledger.enter(event);
-        Ok(())
-    })?;
-    let failed = |o, s| ledger.failed(o, s);
-    for taken in crate::receipt::take(job, catalog, &failed, &mut || ())? {
-        for finding in &taken.findings {
-            findings += &format!("{}: {}\n", finding.verdict, finding.detail);
-        }
-        ledger.evidence(taken);
+impl Together {
+    fn outcome(&self, operation: usize, subject: usize) -> Result<(), Failed> {
+        let outcomes = self.outcomes.get_or_init(|| self.verify(operation));
+        Ok(outcomes.as_ref()?[subject].clone()?)
     }
-    match ledger.verdict(&[], false) {
-        (exit::PASS, _) => Ok(()),
-        (_, sentence) => Err(format!("{sentence}\nseed {}\n{findings}", job.settings.seed).into()),
+
+    fn verify(&self, operation: usize) -> Result<Vec<Result<(), String>>, String> {
+        let Self { job, catalog, .. } = self;
+        let mut ledger = Ledger::new(catalog, &job.selected);
+        let subjects = 0..catalog.operations[operation].subjects.len();
+        let mut findings = vec![String::new(); subjects.len()];
+        verify(job, catalog, &mut |event| {
+            if let Event::Found(found) = &event {
+                let dump = found.dump.as_deref().unwrap_or_default();
+                findings[found.subject] +=
+                    &format!("{}\n{dump}\ntoken: {}\n", found.detail, found.token);
+            }
+            ledger.enter(event);
+            Ok(())
+        })?;
+        let failed = |o, s| ledger.failed(o, s);
+        for taken in crate::receipt::take(job, catalog, &failed, &mut || ())? {
+            for finding in &taken.findings {
+                findings[taken.subject] += &format!("{}: {}\n", finding.verdict, finding.detail);
+            }
+            ledger.evidence(taken);
+        }
+        let outcome = |subject: usize| {
+            let PathRow { state, reason, .. } = ledger.row(operation, subject);
+            let (seed, why) = (job.settings.seed, reason.unwrap_or_default());
+            match state {
+                State::Verified => Ok(()),
+                _ => Err(format!(
+                    "{state}: {why}\nseed {seed}\n{}",
+                    findings[subject]
+                )),
+            }
+        };
+        Ok(subjects.map(outcome).collect())
     }
 }

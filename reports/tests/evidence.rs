@@ -781,12 +781,12 @@ fn junit_has_the_evidence_of_each_path() {
     assert!(case("q64_encode", "neon/fills").trim().is_empty());
 }
 
-/// A path whose mutants are all left to another operation has no score, and one that shares some has one; both say so.
+/// A path whose mutants are all left to another path has no score, and one that shares some has one; both say so.
 #[test]
-fn mutants_of_another_operation_stand_beside_the_score() {
+fn mutants_of_another_path_stand_beside_the_score() {
     let mut report = sample(RECEIPTS);
     let share = |delivery: &str, count: f64| {
-        let mut figure = Figure::new("mutants of another operation", Ok(count), "mutants");
+        let mut figure = Figure::new("mutants of another path", Ok(count), "mutants");
         figure.reason = Some("of 7 function(s)".into());
         let figure = figure.split("q64_first").of("q64_encode", "avx2", delivery);
         Record::Figure(figure)
@@ -808,7 +808,7 @@ fn mutants_of_another_operation_stand_beside_the_score() {
         ] {
             assert!(shown.contains(says), "no {says:?} in {shown}");
         }
-        assert!(!shown.contains("mutants of another operation"), "{shown}");
+        assert!(!shown.contains("mutants of another path"), "{shown}");
     }
 }
 

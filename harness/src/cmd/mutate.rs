@@ -19,7 +19,7 @@ use crate::worker::{Host, Launch};
 /// The share of mutants that may be accepted survivors, in percent: more are a verification that needs work, not a longer file.
 const MOST_ACCEPTED: u64 = 5;
 /// The quantity of what is not mutated under the path that has it.
-const SHARED: &str = "mutants of another operation";
+const SHARED: &str = "mutants of another path";
 
 pub(super) fn mutate(common: &Common, launch: &Launch, args: &MutateArgs) -> Result<u8, String> {
     let settings = Settings {
@@ -156,8 +156,8 @@ fn go(
             }
             for (owner, left) in &left {
                 elsewhere += left.mutants;
-                let owner = &catalog.operations[*owner].name;
-                session.put(shared(&of.name, entry, owner, left))?;
+                let owner = catalog.operations[owner.0].path_name(owner.1);
+                session.put(shared(&of.name, entry, &owner, left))?;
             }
             survivors
                 .into_iter()
@@ -178,7 +178,7 @@ fn go(
     }
     let once = match elsewhere {
         0 => String::new(),
-        n => format!("; {n} that operations share were tried once"),
+        n => format!("; {n} that paths share were tried once"),
     };
     let percent = |n: u64| 100.0 * n as f64 / sum.mutants as f64;
     let of = match trial.share {
@@ -251,7 +251,7 @@ fn row(operation: &str, entry: &SubjectEntry, state: State, reason: Option<Strin
     }
 }
 
-/// The mutants of a path that are tried under another operation.
+/// The mutants of a path that are tried under another.
 fn shared(operation: &str, entry: &SubjectEntry, owner: &str, left: &Left) -> Record {
     let mut figure = Figure::new(SHARED, Ok(left.mutants as f64), "mutants").split(owner);
     let functions = left.functions.len();

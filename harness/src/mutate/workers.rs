@@ -1,8 +1,8 @@
 //! The parent's side: which mutants are whose, and workers that try them.
 //!
-//! Operations share code: one that encodes in segments calls the kernels of the one that encodes. A mutant of such code is tried
-//! once, under the first operation that is asked for and has it. It is told by what it changes in memory, so that a jump that only
-//! the second operation takes is still changed under that.
+//! Paths share code: two deliveries have a kernel in common, the dispatcher has it, too, and an operation that encodes in segments
+//! calls the kernels of the one that encodes. A mutant of such code is tried once, under the first path that is asked for and has
+//! it. It is told by what it changes in memory, so that a jump that only the second path takes is still changed under that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use crate::worker::{Host, Launch, Stop};
 /// An operation and a subject.
 type Key = (usize, usize);
 
-/// The mutants of a path that an earlier operation has, too.
+/// The mutants of a path that an earlier path has, too.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
     pub(crate) mutants: u64,
@@ -29,8 +29,8 @@ pub(crate) struct Mutated {
     pub(crate) operation: usize,
     pub(crate) subject: usize,
     pub(crate) mutation: Mutation,
-    /// By operation, what was left to it.
-    pub(crate) left: BTreeMap<usize, Left>,
+    /// By path, what was left to it.
+    pub(crate) left: BTreeMap<(usize, usize), Left>,
 }
 
 /// Mutates every selected path that can run here, in as many workers as the job has, and tells `watch` of each.
@@ -58,7 +58,7 @@ pub(crate) fn mutate_all(
         launch: &launch,
     };
     let shared = Shared::of(&workers, &keys, trial)?;
-    let mut tried: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+    let mut tried: BTreeMap<Key, BTreeSet<u64>> = BTreeMap::new();
     let request = |(operation, subject): Key| Request::Mutate {
         operation,
         subject,
@@ -70,8 +70,7 @@ pub(crate) fn mutate_all(
         let Reply::Mutated(mutation) = reply else {
             return Err(format!("a worker replied {reply:?} when asked to mutate"));
         };
-        let of = tried.entry(key.0).or_default();
-        of.extend(&mutation.tried);
+        tried.insert(key, mutation.tried.clone());
         watch(Mutated {
             operation: key.0,
             subject: key.1,
@@ -82,19 +81,19 @@ pub(crate) fn mutate_all(
     shared.all_were_tried(&tried)
 }
 
-/// Every path's mutants, where several operations are asked for: each by what it changes, with its function.
+/// Every path's mutants, where several are asked for: each by what it changes, with its function.
 #[derive(Default)]
 struct Shared {
     mutants: BTreeMap<Key, BTreeMap<u64, String>>,
-    /// The first operation that has a mutant.
-    owners: BTreeMap<u64, usize>,
+    /// The first path that has a mutant.
+    owners: BTreeMap<u64, Key>,
 }
 
 impl Shared {
-    /// Steps the paths once more to know. Not where there is one operation alone, which shares with none.
+    /// Steps the paths once more to know. Not where there is one alone, which shares with none.
     fn of(workers: &Workers<'_>, keys: &[Key], trial: &Trial) -> Result<Self, String> {
         let mut shared = Self::default();
-        if keys.first().map(|key| key.0) == keys.last().map(|key| key.0) {
+        if keys.len() <= 1 {
             return Ok(shared);
         }
         let request = |(operation, subject)| Request::Mutants { operation, subject };
@@ -104,8 +103,8 @@ impl Shared {
             };
             mutants.retain(|mutant, _| trial.has(*mutant));
             for mutant in mutants.keys() {
-                let owner = shared.owners.entry(*mutant).or_insert(key.0);
-                *owner = key.0.min(*owner);
+                let owner = shared.owners.entry(*mutant).or_insert(key);
+                *owner = key.min(*owner);
             }
             shared.mutants.insert(key, mutants);
             Ok(())
@@ -113,16 +112,16 @@ impl Shared {
         Ok(shared)
     }
 
-    /// The mutants that a path has and that are another operation's.
+    /// The mutants that a path has and that are another's.
     fn left_by(&self, key: Key) -> impl Iterator<Item = u64> {
         let mutants = self.mutants.get(&key).into_iter().flatten();
         mutants
             .map(|(mutant, _)| *mutant)
-            .filter(move |mutant| self.owners[mutant] != key.0)
+            .filter(move |mutant| self.owners[mutant] != key)
     }
 
-    fn left(&self, key: Key) -> BTreeMap<usize, Left> {
-        let mut left: BTreeMap<usize, Left> = BTreeMap::new();
+    fn left(&self, key: Key) -> BTreeMap<Key, Left> {
+        let mut left: BTreeMap<Key, Left> = BTreeMap::new();
         for mutant in self.left_by(key) {
             let of = left.entry(self.owners[&mutant]).or_default();
             of.mutants += 1;
@@ -131,14 +130,14 @@ impl Shared {
         left
     }
 
-    /// What was left to an operation must have been tried under it, or nobody has.
-    fn all_were_tried(&self, tried: &BTreeMap<usize, BTreeSet<u64>>) -> Result<(), String> {
+    /// What was left to a path must have been tried under it, or nobody has.
+    fn all_were_tried(&self, tried: &BTreeMap<Key, BTreeSet<u64>>) -> Result<(), String> {
         for key in self.mutants.keys() {
             let by_owner = |mutant: &u64| tried.get(&self.owners[mutant]);
             let missing = |mutant: &u64| by_owner(mutant).is_none_or(|by| !by.contains(mutant));
             if let Some(mutant) = self.left_by(*key).find(missing) {
                 return Err(format!(
-                    "a change of {} was left to another operation, which executed other code the second time",
+                    "a change of {} was left to another path, which executed other code the second time",
                     self.mutants[key][&mutant]
                 ));
             }
@@ -217,18 +216,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_to_another_operation_must_have_been_tried_there() {
+    fn what_is_left_to_another_path_must_have_been_tried_there() {
         let of = |mutants: &[u64]| mutants.iter().map(|n| (*n, format!("f{n}"))).collect();
         let shared = Shared {
             mutants: BTreeMap::from([((0, 0), of(&[1, 2])), ((2, 1), of(&[2, 3]))]),
-            owners: BTreeMap::from([(1, 0), (2, 0), (3, 2)]),
+            owners: BTreeMap::from([(1, (0, 0)), (2, (0, 0)), (3, (2, 1))]),
         };
         assert_eq!(shared.left_by((2, 1)).collect::<Vec<_>>(), [2]);
         assert_eq!(shared.left_by((0, 0)).count(), 0);
         let left = shared.left((2, 1));
-        assert_eq!(left.keys().collect::<Vec<_>>(), [&0]);
-        assert_eq!(left[&0].functions, BTreeSet::from(["f2".to_string()]));
-        let tried = |mutants: &[u64]| BTreeMap::from([(0, mutants.iter().copied().collect())]);
+        assert_eq!(left.keys().collect::<Vec<_>>(), [&(0, 0)]);
+        assert_eq!(left[&(0, 0)].functions, BTreeSet::from(["f2".to_string()]));
+        let tried = |mutants: &[u64]| BTreeMap::from([((0, 0), mutants.iter().copied().collect())]);
         assert_eq!(shared.all_were_tried(&tried(&[1, 2])), Ok(()));
         let why = shared.all_were_tried(&tried(&[1])).unwrap_err();
         assert!(why.contains("a change of f2 was left"), "{why}");

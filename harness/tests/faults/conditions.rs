@@ -563,6 +563,18 @@ fn the_test_suite_fails_the_path_that_is_wrong() {
         .find_map(|line| line.strip_prefix("token: "));
     let told = told.unwrap_or_else(|| panic!("no token in {ran:#?}"));
     assert_eq!(zoo(&["replay", told, path]).exit, Some(1));
+    // Paths are verified together, and each is judged for itself.
+    let ran = zoo_as("tests", &["room/", "--skip", "cuts"], b"");
+    for (path, outcome) in [
+        ("room/scalar/fills", "ok"),
+        ("room/says-another-size/fills", "FAILED"),
+    ] {
+        let line = format!("test {path} ");
+        let mut lines = ran.stdout.lines();
+        let told = lines.find(|told| told.starts_with(&line));
+        assert!(told.is_some_and(|told| told.ends_with(outcome)), "{ran:#?}");
+    }
+    assert!(!ran.stdout.contains("room/cuts"), "{ran:#?}");
     // What cannot run is no pass.
     let ran = zoo_as("tests", &["--list", "neon"], b"");
     assert!(

@@ -31,7 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         mutants_that_do_not_come_back_are_ended,
         a_path_that_is_wrong_is_not_changed,
         what_cannot_run_is_a_row_or_exit_4,
-        what_operations_share_is_tried_once,
+        what_paths_share_is_tried_once,
+        the_shares_are_the_whole,
     ];
     trials.push(with(
         "valgrind",
@@ -119,6 +120,25 @@ fn survivors(report: &Report) -> Vec<Survivor> {
         _ => None,
     });
     survivors.collect()
+}
+
+/// Every mutant is tried in one share and in no other: the numbers add up, and so do the survivors.
+fn the_shares_are_the_whole() {
+    let (path, whole) = ("independent/ssse3/fills", whole());
+    let shares = ["1/3", "2/3", "3/3"].map(|share| {
+        let score = Score::of(path, &["--shard", share], 1);
+        assert!(
+            score.mutants > 0 && score.mutants < whole.mutants,
+            "{share}"
+        );
+        score
+    });
+    let sum = |of: fn(&Score) -> u64| shares.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|score| score.mutants), whole.mutants);
+    assert_eq!(sum(|score| score.killed), whole.killed);
+    let survivors: Vec<_> = shares.iter().flat_map(Score::places).collect();
+    assert_eq!(survivors.len(), whole.survivors.len());
+    assert_eq!(BTreeSet::from_iter(survivors), whole.places());
 }
 
 fn is_of_tail(survivor: &Survivor) -> bool {
@@ -437,7 +457,7 @@ fn what_cannot_run_is_a_row_or_exit_4() {
 }
 
 /// Under the first that is asked for: alone, each has all of its mutants. Nothing gets lost between them.
-fn what_operations_share_is_tried_once() {
+fn what_paths_share_is_tried_once() {
     let (first, second) = ("shares_code_first", "shares_code_second");
     let counts = |filter: &str, operation: &str| {
         let ran = mutate(&[filter], &[]);
@@ -445,14 +465,17 @@ fn what_operations_share_is_tried_once() {
         let report = ran.records();
         let of = |quantity: &str| -> f64 {
             let figures = report.figures().filter(|figure| {
-                let whole = figure.split.as_deref().is_none_or(|split| split == first);
+                let whole = figure
+                    .split
+                    .as_deref()
+                    .is_none_or(|split| split.starts_with(first));
                 figure.operation == operation && figure.quantity == quantity && whole
             });
             figures.filter_map(|figure| figure.value).sum()
         };
         let dead = "dead bits of constants, left out";
         let own = of("mutants") + of(dead);
-        (own, of("mutants of another operation"), report)
+        (own, of("mutants of another path"), report)
     };
     let (alone, left, _) = counts(second, second);
     assert_eq!(left, 0.0);
@@ -461,10 +484,10 @@ fn what_operations_share_is_tried_once() {
     assert_eq!(own + left, alone);
     let shared = report
         .figures()
-        .find(|f| f.quantity == "mutants of another operation");
+        .find(|f| f.quantity == "mutants of another path");
     let why = shared.and_then(|figure| figure.reason.as_deref());
     assert!(
-        why.is_some_and(|why| why.contains("that it shares with shares_code_first")),
+        why.is_some_and(|why| why.contains("that it shares with shares_code_first/")),
         "{why:?}"
     );
     let (alone, ..) = counts(first, first);

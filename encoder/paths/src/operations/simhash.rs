@@ -7,7 +7,8 @@ use super::batch::{row, rows_alone, whole};
 use super::{SURVIVORS, chosen, failure, missing, promised, rows, too_short};
 use crate::{peers, reference};
 
-/// As many as is usual; fewer than a byte has bits; a panel and one more; two panels.
+/// As many as is usual; fewer than a byte has bits; a panel and one more; two panels. With a third, the matrices of all dims would
+/// be more than the encoder keeps, and most of the time would go into making them again.
 const PLANES: &[&[u64]] = &[&[64], &[1], &[7], &[65], &[128]];
 
 /// Each further length is another matrix to be drawn, by the path and by the reference. No code depends on greater ones.
@@ -47,9 +48,9 @@ pub(super) fn simhash() -> Operation {
     .paths(rows)
     .paths(chosen)
     .law("fewer planes give the first bits of more", |i, simhash| {
-        let more = planes(i) + 60;
-        let (fewer, more) = (bits(i, planes(i), simhash)?, bits(i, more, simhash)?);
-        let holds = fewer[..planes(i)] == more[..planes(i)];
+        let half = planes(i) / 2;
+        let (fewer, more) = (bits(i, half, simhash)?, bits(i, planes(i), simhash)?);
+        let holds = fewer == more[..half];
         holds
             .then_some(())
             .ok_or_else(|| format!("{fewer:?} do not begin {more:?}"))

@@ -17,8 +17,8 @@ const FIXED: (&str, &str) = ("instructions, fixed", "instructions per call");
 const MUTANTS: &str = "mutants";
 const KILLED: &str = "mutants killed";
 const ACCEPTED: &str = "mutants accepted";
-/// What a path shares with another operation, under which it is mutated: the split.
-const ELSEWHERE: &str = "mutants of another operation";
+/// What a path shares with another, under which it is mutated: the split.
+const ELSEWHERE: &str = "mutants of another path";
 
 /// The kinds of change in the order in which they are shown; others follow.
 const KINDS: [&str; 8] = [
@@ -64,7 +64,7 @@ pub(super) struct Subject<'a> {
     /// Of all kinds of change together.
     mutants: Mutants<'a>,
     by_kind: Vec<(&'a str, Mutants<'a>)>,
-    /// One for each operation that some of its mutants are left to.
+    /// One for each path that some of its mutants are left to.
     elsewhere: Vec<&'a Figure>,
     /// The survivors that the records list: accepted, and not.
     listed: (u64, u64),
@@ -463,7 +463,7 @@ impl<'a> Subject<'a> {
         Ok(score)
     }
 
-    /// How many of its mutants are tried under other operations.
+    /// How many of its mutants are tried under other paths.
     fn elsewhere(&self) -> Option<String> {
         let of = |figure: &&Figure| {
             let count = measured(figure.value.unwrap_or_default(), ',');

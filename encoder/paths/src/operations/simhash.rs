@@ -48,13 +48,17 @@ pub(super) fn simhash() -> Operation {
     .paths(rows)
     .paths(chosen)
     .law("fewer planes give the first bits of more", |i, simhash| {
-        let half = planes(i) / 2;
-        let (fewer, more) = (bits(i, half, simhash)?, bits(i, planes(i), simhash)?);
-        let holds = fewer == more[..half];
-        holds
-            .then_some(())
-            .ok_or_else(|| format!("{fewer:?} do not begin {more:?}"))
+        // Eight panels first, whose matrix then serves for fewer.
+        let all = bits(i, 512, simhash)?;
+        for fewer in [planes(i) / 2, planes(i)] {
+            let fewer = bits(i, fewer, simhash)?;
+            if !all.starts_with(&fewer) {
+                return Err(format!("{fewer:?} do not begin {all:?}"));
+            }
+        }
+        Ok(())
     })
+    .law("the most are 65,536 planes, and 2^26 weights", at_most)
     .law("what lies on every plane is on no side", |i, simhash| {
         let middle = vec![128; i.bytes().len()];
         let bits = bits(&Input::new(&[&middle], i.params()), planes(i), simhash)?;
@@ -127,6 +131,35 @@ fn near_zero(operation: Operation) -> Operation {
             let data = reference::simhash::near_zero(rows, dims, 128);
             operation.rows(format!("near_zero_{dims}"), data.leak(), dims)
         })
+}
+
+/// Whether as much as is allowed is taken, and one more refused.
+fn at_most(i: &Input<'_>, simhash: &CallPath<'_>) -> Result<(), String> {
+    let call = |data: &[u8], planes: usize| {
+        let params = [("planes".into(), vec![planes as u64])];
+        simhash(&Input::new(&[data], &params.into()))
+    };
+    let one = &i.bytes()[..i.bytes().len().min(1)];
+    for (data, planes) in [
+        (i.bytes(), 0),
+        (one, 65_536),
+        (one, 65_537),
+        (&[0x3d; 1025], 65_536),
+        (&vec![0x3d; (1 << 19) + 1], 128),
+        (&vec![0x3d; (1 << 20) + 1], 64),
+    ] {
+        let (got, due) = (
+            call(data, planes),
+            reference::simhash::simhash(data, planes),
+        );
+        if got != due {
+            let len = data.len();
+            return Err(format!(
+                "{planes} planes of {len} bytes: {got:?}, not {due:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn planes(i: &Input<'_>) -> usize {

@@ -1,6 +1,6 @@
 //! Batches: each row of a matrix on its own, on the calling thread or on several.
 
-use pathproof::{CodePath, Input, Operation, Outcome};
+use pathproof::{CallPath, CodePath, Failure, Input, Operation};
 use q64::PARALLEL_FROM;
 
 use super::{SURVIVORS, failure, too_short};
@@ -47,6 +47,7 @@ pub(super) fn encode() -> Operation {
     .law("a batch is its rows", |i, encode| {
         rows_alone(i, encode, row(i))
     })
+    .law(NO_SUCH_ROW, no_such_row)
 }
 
 pub(super) fn decode() -> Operation {
@@ -92,6 +93,7 @@ pub(super) fn decode() -> Operation {
     .law("a batch is its rows", |i, decode| {
         rows_alone(i, decode, row(i))
     })
+    .law(NO_SUCH_ROW, no_such_row)
 }
 
 pub(super) fn top_k() -> Operation {
@@ -133,6 +135,50 @@ pub(super) fn top_k() -> Operation {
     .law("a batch is its rows", |i, top_k| {
         rows_alone(i, top_k, row(i))
     })
+    .law(NO_SUCH_ROW, no_such_row)
+    .law(
+        "the most are 65,535 indices of rows of 65,535",
+        |_, top_k| {
+            for (row, k) in [
+                (65_535, 1),
+                (65_536, 1),
+                (16, 65_535),
+                (16, 65_536),
+                // Text of a multiple of 256 bytes.
+                (16, 128),
+            ] {
+                let data = vec![7; row];
+                let due = reference::batch::top_k(&data, row, k);
+                let params =
+                    [("row", row), ("k", k)].map(|(name, n)| (name.into(), vec![n as u64]));
+                let got = top_k(&Input::new(&[&data], &params.into()));
+                if got != due {
+                    return Err(format!("{k} of a row of {row} bytes: {got:?}, not {due:?}"));
+                }
+            }
+            Ok(())
+        },
+    )
+}
+
+/// What does not fit 32 bits, and is 0 of those.
+const NO_SUCH_ROW: &str = "no batch has rows of 4 GiB, but an empty one";
+
+fn no_such_row(i: &Input<'_>, call: &CallPath<'_>) -> Result<(), String> {
+    let row = 1 << 32;
+    let mut params = i.params().clone();
+    params.insert("row".into(), vec![row]);
+    let call = |bytes: &[u8]| call(&Input::new(&[bytes], &params));
+    let len = i.bytes().len();
+    let bad_rows = Failure::kind("bad_rows").detail([len as u64, row]);
+    let too_long = Failure::kind("too_long").detail([row, 65_535]);
+    match (call(&[]), call(i.bytes())) {
+        (none, some) if none != Ok(vec![]) && none != Err(too_long) => {
+            Err(format!("an empty batch: {none:?}, and {some:?}"))
+        }
+        (_, some) if len > 0 && some != Err(bad_rows) => Err(format!("{len} bytes: {some:?}")),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn row(i: &Input<'_>) -> usize {
@@ -146,11 +192,7 @@ pub(super) fn whole(bytes: &[u8], row: u64) -> Vec<u8> {
 }
 
 /// Whether the answer is what the path answers to each row alone, one after the other.
-pub(super) fn rows_alone(
-    i: &Input<'_>,
-    call: &dyn Fn(&Input<'_>) -> Outcome<Vec<u8>>,
-    row: usize,
-) -> Result<(), String> {
+pub(super) fn rows_alone(i: &Input<'_>, call: &CallPath<'_>, row: usize) -> Result<(), String> {
     let answer = |bytes: &[u8]| {
         call(&Input::new(&[bytes], i.params())).map_err(|e| format!("{} bytes: {e}", bytes.len()))
     };

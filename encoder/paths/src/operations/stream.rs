@@ -9,7 +9,8 @@ use q64::{DecodeReader, EncodeWriter, Q64Error};
 use super::{SURVIVORS, failure};
 use crate::reference;
 
-/// Chunks that end at every place of a group of four characters, around blocks, and beyond what is buffered.
+/// Chunks that end at every place of a group of four characters, around blocks, and beyond what is buffered; one chunk; a cut of
+/// nothing, which is taken for one byte.
 const CUTS: &[&[u64]] = &[
     &[7],
     &[1],
@@ -17,6 +18,8 @@ const CUTS: &[&[u64]] = &[
     &[1, 2, 3, 5, 8],
     &[4096],
     &[33_000, 1],
+    &[],
+    &[0, 3],
 ];
 
 pub(super) fn encode() -> Operation {

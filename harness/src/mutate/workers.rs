@@ -97,7 +97,8 @@ impl Shared {
             return Ok(shared);
         }
         let request = |(operation, subject)| Request::Mutants { operation, subject };
-        workers.ask(keys, false, &request, &mut |key, reply| {
+        // Afresh, as when they are tried: what an earlier path has left in a process leads another way.
+        workers.ask(keys, true, &request, &mut |key, reply| {
             let Reply::Mutants(mut mutants) = reply else {
                 return Err(format!("a worker replied {reply:?} when asked for mutants"));
             };

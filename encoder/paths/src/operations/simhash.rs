@@ -3,7 +3,7 @@
 use pathproof::{CallPath, CodePath, Input, Operation};
 use q64::{Encoder, Isa, PARALLEL_FROM};
 
-use super::batch::{row, rows_alone, whole};
+use super::batch::{NO_SUCH_ROW, no_such_row, row, rows_alone, whole};
 use super::{SURVIVORS, chosen, failure, missing, promised, rows, too_short};
 use crate::{peers, reference};
 
@@ -58,7 +58,7 @@ pub(super) fn simhash() -> Operation {
         }
         Ok(())
     })
-    .law("the most are 65,536 planes, and 2^26 weights", at_most)
+    .law(AT_MOST, at_most)
     .law("what lies on every plane is on no side", |i, simhash| {
         let middle = vec![128; i.bytes().len()];
         let bits = bits(&Input::new(&[&middle], i.params()), planes(i), simhash)?;
@@ -68,6 +68,10 @@ pub(super) fn simhash() -> Operation {
     })
     .peer(peers::simhash::simhash())
 }
+
+/// Dims of a row of a batch, and rows of one that is near zero.
+const ROW: usize = 20;
+const TWELVE: usize = 12;
 
 pub(super) fn batch() -> Operation {
     let of = q64::Operation::Simhash;
@@ -82,12 +86,15 @@ pub(super) fn batch() -> Operation {
         promised(of, isa, path)
     };
 
+    // Matrices of rows near zero, for the rows that are summed together.
+    let near_zero = reference::simhash::near_zero(24 * TWELVE, ROW, 128);
     Operation::new("simhash_batch", |i| {
         reference::batch::simhash(i.bytes(), row(i), planes(i))
     })
+    .rows("near_zero_12x20", near_zero.leak(), TWELVE * ROW)
     .survivors(SURVIVORS)
     // Two groups of rows that share what is read, and some that do not; rows of nothing.
-    .param("row", &[&[20], &[3], &[0]])
+    .param("row", &[&[ROW as u64], &[3], &[0]])
     .param("planes", &[&[64], &[65]])
     .sweeps_to(2 * SWEPT)
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
@@ -121,6 +128,8 @@ pub(super) fn batch() -> Operation {
     .law("a batch is its rows", |i, simhash| {
         rows_alone(i, simhash, row(i))
     })
+    .law(NO_SUCH_ROW, no_such_row)
+    .law(AT_MOST, at_most)
 }
 
 /// Adds rows that show in which order products are summed, and how often they are rounded.
@@ -133,15 +142,19 @@ fn near_zero(operation: Operation) -> Operation {
         })
 }
 
+const AT_MOST: &str = "the most are 65,536 planes, and 2^26 weights";
+
 /// Whether as much as is allowed is taken, and one more refused.
 fn at_most(i: &Input<'_>, simhash: &CallPath<'_>) -> Result<(), String> {
     let call = |data: &[u8], planes: usize| {
-        let params = [("planes".into(), vec![planes as u64])];
+        // One row, where it is a batch.
+        let params = [("planes", planes), ("row", data.len())];
+        let params = params.map(|(name, n)| (name.into(), vec![n as u64]));
         simhash(&Input::new(&[data], &params.into()))
     };
-    let one = &i.bytes()[..i.bytes().len().min(1)];
+    let one = &[i.bytes().first().copied().unwrap_or(0x3d)];
     for (data, planes) in [
-        (i.bytes(), 0),
+        (&one[..], 0),
         (one, 65_536),
         (one, 65_537),
         (&[0x3d; 1025], 65_536),

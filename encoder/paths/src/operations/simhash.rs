@@ -95,7 +95,7 @@ pub(super) fn batch() -> Operation {
     .survivors(SURVIVORS)
     // Two groups of rows that share what is read, and some that do not; rows of nothing.
     .param("row", &[&[ROW as u64], &[3], &[0]])
-    .param("planes", &[&[64], &[65]])
+    .param("planes", &[&[64], &[65], &[7]])
     .sweeps_to(2 * SWEPT)
     .from_bytes(|bytes, params| whole(bytes, params["row"][0]))
     .load("10,000 rows of 384", 10_000 * 384, &[("row", &[384])])

@@ -1,7 +1,7 @@
 //! Streams: one text, in chunks of the lengths `cuts`, taken in turn. None is a `fills` path, which must not allocate or copy: a
 //! stream has a buffer of its own.
 
-use std::io::{Error, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 
 use pathproof::{CodePath, Failure, Input, Operation};
 use q64::{DecodeReader, EncodeWriter, Q64Error};
@@ -84,7 +84,10 @@ fn refusal(error: Error) -> Failure {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Q64Error>());
-    inner.map_or_else(|| Failure::kind(error.kind().to_string()), |e| failure(*e))
+    match inner {
+        Some(inner) if error.kind() == ErrorKind::InvalidData => failure(*inner),
+        _ => Failure::kind(error.kind().to_string()),
+    }
 }
 
 fn chunks<'a>(mut bytes: &'a [u8], cuts: &'a [u64]) -> impl Iterator<Item = &'a [u8]> {

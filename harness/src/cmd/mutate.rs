@@ -17,7 +17,7 @@ use crate::worker::protocol::{Catalog, SubjectEntry};
 use crate::worker::{Host, Launch};
 
 /// The share of mutants that may be accepted survivors, in percent: more are a verification that needs work, not a longer file.
-const MOST_ACCEPTED: u64 = 5;
+const MOST_ACCEPTED: u64 = 10;
 /// The quantity of what is not mutated under the path that has it.
 const SHARED: &str = "mutants of another path";
 

@@ -391,7 +391,7 @@ fn too_many_accepted_survivors_are_exit_1() {
     let ran = alone("hollow", &[(SURVIVORS, &list)]);
     assert_eq!(ran.exit, Some(1), "{ran:#?}");
     assert!(
-        ends(&ran).contains("of all mutants, more than 5 %") && !ends(&ran).contains("nobody"),
+        ends(&ran).contains("of all mutants, more than 10 %") && !ends(&ran).contains("nobody"),
         "{ran:#?}"
     );
 }

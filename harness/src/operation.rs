@@ -143,7 +143,7 @@ impl fmt::Display for Failure {
             (None, None) => write!(f, "refused"),
         }?;
         self.detail.map_or(Ok(()), |[a, b, c]| {
-            let shown = [a, b, c].map(|number| format!("{number:#x}"));
+            let shown = [a, b, c].map(|number| number.to_string());
             let said = 1 + [b, c].iter().rposition(|n| *n != 0).map_or(0, |at| at + 1);
             write!(f, " ({})", shown[..said].join(", "))
         })
@@ -546,11 +546,11 @@ impl Operation {
         self
     }
 
-    /// The sweeps go over every length up to this many plain bytes, and receipts judge a path by its main loop at 8 times as many,
+    /// The sweeps go over every length up to this many plain bytes, at most 512, and receipts judge a path by its main loop at 8 times as many,
     /// plus one: for operations that execute hundreds of instructions for a byte. Without it, 512 and 4,097. Random cases, shapes
     /// and rows are as long as ever.
     pub fn sweeps_to(mut self, bytes: usize) -> Self {
-        self.swept = bytes;
+        self.swept = bytes.min(SWEPT);
         self
     }
 

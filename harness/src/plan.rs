@@ -30,7 +30,8 @@ const POSITIONS: [usize; 70] = {
     (lengths[66], lengths[67], lengths[68], lengths[69]) = (128, 129, 257, 512);
     lengths
 };
-/// Plain bytes of the input in which every byte stands at every position: a block.
+/// Plain bytes of the input in which every byte stands at every position: a block. Of an input that is more than four times as
+/// long, the positions so far.
 const ZEROS: usize = 64;
 /// Buffers of another length than the answer's, per length of the sweep.
 const ROOMS: u64 = 4;
@@ -196,13 +197,19 @@ impl<'a> Plan<'a> {
         lengths.dedup();
         let mut positions = vec![0];
         if operation.from_bytes.is_some() {
-            let mut before = 0;
-            for len in POSITIONS.into_iter().filter(|len| *len <= most) {
-                let input = operation.parts_from(&vec![0; len], &usual)[0].len() as u64;
-                // Inputs of one length, whatever the plain bytes, are damaged once.
-                let fresh = if input == before { 0 } else { input };
-                positions.push(positions.last().unwrap_or(&0) + fresh);
-                before = input;
+            let lengths = POSITIONS.iter().filter(|len| **len <= most).enumerate();
+            let mut inputs: Vec<u64> = lengths
+                .map(|(which, _)| {
+                    let plain = damaged(settings.seed, which);
+                    operation.parts_from(&plain, &usual)[0].len() as u64
+                })
+                .collect();
+            // Where inputs are of one length, whatever the plain bytes, one is damaged.
+            if inputs.first() == inputs.last() {
+                inputs.truncate(1);
+            }
+            for input in inputs {
+                positions.push(positions.last().unwrap_or(&0) + input);
             }
         }
         let name = mix(&operation.name.bytes().map(u64::from).collect::<Vec<_>>());
@@ -249,6 +256,7 @@ impl<'a> Plan<'a> {
             Check::Mutated => refuses * swept * MUTATED,
             Check::Positions => {
                 let zeros = self.operation.parts_from(self.zeros(), &self.usual)[0].len();
+                let zeros = zeros.min(4 * ZEROS);
                 self.positions.last().unwrap_or(&0) * 3 + refuses * 256 * zeros as u64
             }
             Check::Pairs if !self.settings.exhaustive => 0,
@@ -367,11 +375,7 @@ impl<'a> Plan<'a> {
                 let (position, kind) = (index / 3, index % 3);
                 let which = self.positions.partition_point(|&before| before <= position) - 1;
                 // The same plain bytes for all positions of a length.
-                let plain = generate(
-                    mix(&[self.settings.seed, which as u64]),
-                    POSITIONS[which],
-                    Shape::Random,
-                );
+                let plain = damaged(self.settings.seed, which);
                 let params = self.usual.clone();
                 let mut parts = self.operation.parts_from(&plain, &params);
                 let at = (position - self.positions[which]) as usize;
@@ -498,6 +502,11 @@ fn any_place(draw: &mut TestRng) -> Place {
         1 => Place::End,
         _ => Place::At(draw.next_u32() as u8 % 64),
     }
+}
+
+/// The plain bytes of the inputs of which each position is damaged, by the number of their length.
+fn damaged(seed: u64, which: usize) -> Vec<u8> {
+    generate(mix(&[seed, which as u64]), POSITIONS[which], Shape::Random)
 }
 
 /// Lengths at which blocks, pages and counters end.
@@ -801,6 +810,17 @@ mod tests {
             found.push(parts[0].iter().position(|b| *b > 15));
         }
         assert_eq!(found, [Some(0), Some(1), Some(2), Some(3)]);
+        // Of whatever length an input is.
+        let op = operation(true).from_bytes(|b, _| b.repeat(1 + usize::from(b[b.len() - 1] % 3)));
+        let plan = Plan::new(&op, &settings, &[]);
+        let inputs: Vec<usize> = (0..POSITIONS.len())
+            .map(|which| op.parts_from(&damaged(1, which), &plan.usual)[0].len())
+            .collect();
+        assert_eq!(
+            plan.positions.last().map(|n| *n as usize),
+            Some(inputs.iter().sum())
+        );
+        assert_ne!(plan.positions.last().map(|n| *n as usize), Some(sum / 2));
         // All of one length: once.
         let op = operation(true).from_bytes(|_, _| vec![1; 40]);
         let plan = Plan::new(&op, &settings, &[]);

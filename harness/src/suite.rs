@@ -50,6 +50,10 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
     for (o, entry) in catalog.operations.iter().enumerate() {
         let runs = |s| {
             let trial = Trial::test(entry.path_name(s), || Ok(()));
+            let trial = match entry.subjects[s].peer {
+                true => trial.with_kind("peer"),
+                false => trial,
+            };
             entry.subjects[s].unavailable.is_none() && !arguments.is_filtered_out(&trial)
         };
         let mut selected: Vec<Vec<bool>> = catalog.operations.iter().map(|_| vec![]).collect();
@@ -61,7 +65,7 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
             launch: launch.clone(),
             settings: settings.clone(),
             selected,
-            jobs: 1,
+            jobs: std::thread::available_parallelism().map_or(1, |n| n.get()),
             findings: std::env::temp_dir(),
             program: "PROGRAM".into(),
         };

@@ -125,9 +125,9 @@ pub(super) fn decode() -> Operation {
     }))
     .from_bytes(|bytes, _| {
         let part = |n: usize| bytes.len() / n;
-        let mut levels = match bytes.first() {
-            // An early separator alone, once in four inputs.
-            Some(first) if first % 4 == 0 => vec![1, bytes.len()],
+        let mut levels = match bytes.len() % 4 {
+            // An early separator alone, for every fourth length.
+            3 => vec![1, bytes.len()],
             // Five levels, fewer of a short input, for a separator in each part of a block.
             _ => vec![part(16), part(8), part(5), part(3), part(1)],
         };

@@ -11,6 +11,7 @@ pub(super) fn encode() -> Operation {
     let fills = |encoder: Encoder, isa: String| {
         CodePath::fills(isa, move |i, out| {
             let available = out.len();
+            // The small error has no numbers: these are the caller's own.
             encoder
                 .encode_into(i.bytes(), out)
                 .map_err(|_| too_short(2 * i.bytes().len(), available))

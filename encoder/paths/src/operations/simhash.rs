@@ -142,9 +142,10 @@ fn near_zero(operation: Operation) -> Operation {
         })
 }
 
-const AT_MOST: &str = "the most are 65,536 planes, and 2^26 weights";
+const AT_MOST: &str = "the most are 65,536 planes, and one weight more than 2^26 is refused";
 
-/// Whether as much as is allowed is taken, and one more refused.
+/// Whether as many planes as are allowed are taken, and one more plane or weight refused. As many weights as are allowed would be a
+/// matrix of 256 MiB for every call.
 fn at_most(i: &Input<'_>, simhash: &CallPath<'_>) -> Result<(), String> {
     let call = |data: &[u8], planes: usize| {
         // One row, where it is a batch.

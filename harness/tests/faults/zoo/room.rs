@@ -18,7 +18,7 @@ pub(super) fn encode_where_it_fits(i: &Input<'_>, out: &mut [u8]) -> Outcome<usi
     }
 }
 
-/// Counts a byte too few of what there was.
+/// Counts a byte more than there was.
 pub(super) fn says_another_size(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     encode_where_it_fits(i, out).map_err(|_| too_short(2 * i.bytes().len(), out.len() + 1))
 }

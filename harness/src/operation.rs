@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::plan::SWEPT;
+/// The sweeps go over every length of plain bytes up to this one, where an operation says no other.
+pub(crate) const SWEPT: usize = 512;
 
 /// A name that is usually a literal.
 pub type Text = Cow<'static, str>;

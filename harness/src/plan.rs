@@ -15,8 +15,6 @@ use crate::operation::{Operation, Params, Rows};
 use crate::params;
 use crate::shrink::CaseTree;
 
-/// The sweeps go over every length of plain bytes up to this one, where the operation says no other.
-pub(crate) const SWEPT: usize = 512;
 /// Mutated inputs per length of the sweep.
 const MUTATED: u64 = 16;
 /// The lengths of plain bytes for which every single position of the input is damaged.

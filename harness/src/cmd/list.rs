@@ -7,7 +7,8 @@ use super::session::{any, complain, matches_nothing, program_name, select};
 use super::{Common, Format};
 use crate::ledger::exit;
 use crate::machine;
-use crate::plan::{SWEPT, Settings};
+use crate::operation::SWEPT;
+use crate::plan::Settings;
 use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 use crate::worker::{Host, Launch};
 

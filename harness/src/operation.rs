@@ -547,9 +547,9 @@ impl Operation {
         self
     }
 
-    /// The sweeps go over every length up to this many plain bytes, at most 512, and receipts judge a path by its main loop at 8 times as many,
-    /// plus one: for operations that execute hundreds of instructions for a byte. Without it, 512 and 4,097. Random cases, shapes
-    /// and rows are as long as ever.
+    /// The sweeps go over every length up to this many plain bytes, at most 512, and receipts judge a path by its main loop at 8
+    /// times as many, plus one: for operations that execute hundreds of instructions for a byte. Without it, 512 and 4,097. Random
+    /// cases, shapes and rows are as long as ever.
     pub fn sweeps_to(mut self, bytes: usize) -> Self {
         self.swept = bytes.min(SWEPT);
         self

@@ -205,6 +205,9 @@ pub(crate) struct Bench {
     parts: Vec<Buffer>,
     output: Buffer,
     poison: Poison,
+    /// What an output buffer holds before a call: never 0, so that a byte which the path leaves as it was is not the byte that is due,
+    /// and never the byte that is due.
+    stale: Vec<u8>,
     page: &'static Page,
     /// Whether paths are called in the window, where instructions are counted.
     pub(crate) windowed: bool,
@@ -217,6 +220,7 @@ impl Bench {
             output: Buffer::new(),
             // Always the same: which part of it a case meets is the case's own.
             poison: Poison::new(0x706f),
+            stale: Vec::new(),
             page,
             windowed: false,
         }
@@ -234,6 +238,12 @@ impl Bench {
         for number in prepared.parts.len()..self.parts.len() {
             self.page.buffer(1 + number, 0..0);
         }
+        let stale = (mix(&[prepared.salt(), run as u64]) as u8) | 1;
+        let due = prepared.want.as_ref().map_or(&[][..], Vec::as_slice);
+        let due = &due[..due.len().min(prepared.capacity)];
+        self.stale.clear();
+        self.stale.extend(due.iter().map(|due| due ^ stale));
+        self.stale.resize(prepared.capacity, stale);
     }
 
     /// Calls `path` on the case that was loaded last. `Ok` says how far refusals were compared.
@@ -244,9 +254,6 @@ impl Bench {
         prepared: &Prepared,
         run: usize,
     ) -> Result<Option<Depth>, Verdict> {
-        // Never 0, so that a byte which the path leaves as it was is not the byte that is due.
-        let stale = (mix(&[prepared.salt(), run as u64]) as u8) | 1;
-        let due = prepared.want.as_ref().map_or(&[][..], Vec::as_slice);
         let want = match (&path.call, &prepared.short) {
             (Call::Fills(_), Some(short)) => Err(short.clone()),
             _ => prepared
@@ -255,19 +262,12 @@ impl Bench {
                 .map(Vec::as_slice)
                 .map_err(Clone::clone),
         };
-        // A byte that is due is never there beforehand.
-        let stale_at = |at: usize| due.get(at).map_or(stale, |due| due ^ stale);
         let (count, output, poison) = (prepared.parts.len(), &mut self.output, &self.poison);
+        let stale = &self.stale;
         match &path.call {
             Call::Fills(_) => {
                 output.offer(prepared.capacity, prepared.output, poison, run, |bytes| {
-                    let due = &due[..due.len().min(bytes.len())];
-                    let (front, rest) = bytes.split_at_mut(due.len());
-                    front
-                        .iter_mut()
-                        .zip(due)
-                        .for_each(|(byte, due)| *byte = due ^ stale);
-                    rest.fill(stale);
+                    bytes.copy_from_slice(stale)
                 })
             }
             Call::InPlace(_) => {
@@ -374,18 +374,16 @@ impl Bench {
         }
         let compared = called.unwrap_or_else(|panic| Err(Verdict::Panicked(message(&*panic))));
         if let (Call::Fills(_), true, Ok(_)) = (&path.call, prepared.roomy, &compared) {
-            let left_alone = match &want {
-                Ok(due) => due.len()..prepared.capacity,
-                Err(_) => 0..prepared.capacity,
-            };
-            let bytes = self.output.bytes();
-            if let Some(at) = left_alone.into_iter().find(|&at| bytes[at] != stale_at(at)) {
+            let written = want.as_ref().map_or(0, |due| due.len());
+            let (now, before) = (self.output.bytes(), &self.stale);
+            let left_alone = |at: &usize| now[*at] == before[*at];
+            if let Some(at) = (written..prepared.capacity).find(|at| !left_alone(at)) {
                 return Err(Verdict::Broke {
                     law: "what the answer does not need is left as it is".into(),
                     why: format!(
                         "byte {at} of {} was written, and the answer has {}",
                         prepared.capacity,
-                        due.len()
+                        prepared.want.as_ref().map_or(0, Vec::len)
                     ),
                 });
             }

@@ -50,7 +50,6 @@ mod step;
 mod suite;
 #[cfg(feature = "cli")]
 mod time;
-#[cfg(feature = "cli")]
 mod vectors;
 mod verdict;
 #[cfg(feature = "cli")]
@@ -67,4 +66,5 @@ pub use operation::{
 };
 #[cfg(feature = "cli")]
 pub use suite::tests;
+pub use vectors::known_answers;
 pub use verdict::{Difference, Side, Stray, Verdict};

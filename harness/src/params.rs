@@ -35,24 +35,24 @@ pub(crate) fn usual(operation: &Operation) -> Params {
 /// For a random case: any value between the least and the greatest swept one where all are single numbers, else a list that
 /// resembles one of them.
 pub(crate) fn random(operation: &Operation, draw: &mut TestRng) -> Params {
-    let mut value = |swept: &Vec<Vec<u64>>| -> Vec<u64> {
-        let numbers = swept.iter().flatten().copied();
-        let (low, high) = numbers.fold((u64::MAX, 0), |(l, h), n| (l.min(n), h.max(n)));
-        if low > high {
-            return Vec::new();
-        }
-        if swept.iter().all(|v| v.len() == 1) {
-            return vec![low + draw.next_u64() % (high - low).saturating_add(1)];
-        }
-        let list = swept[(draw.next_u64() % swept.len() as u64) as usize].clone();
-        let least = swept.iter().map(Vec::len).min().unwrap_or(0);
-        resembling(list, (low, high), least, draw)
-    };
-    operation
-        .params
-        .iter()
-        .map(|(name, swept)| (name.clone(), value(swept)))
+    let each = operation.params.iter();
+    each.map(|(name, swept)| (name.clone(), near(swept, draw)))
         .collect()
+}
+
+/// A value that resembles those that are swept: any number between the least and the greatest, or a list like one of them.
+pub(crate) fn near(swept: &[Vec<u64>], draw: &mut TestRng) -> Vec<u64> {
+    let numbers = swept.iter().flatten().copied();
+    let (low, high) = numbers.fold((u64::MAX, 0), |(l, h), n| (l.min(n), h.max(n)));
+    if low > high {
+        return Vec::new();
+    }
+    if swept.iter().all(|v| v.len() == 1) {
+        return vec![low + draw.next_u64() % (high - low).saturating_add(1)];
+    }
+    let list = swept[(draw.next_u64() % swept.len() as u64) as usize].clone();
+    let least = swept.iter().map(Vec::len).min().unwrap_or(0);
+    resembling(list, (low, high), least, draw)
 }
 
 /// A list as it is, a beginning of it, the same in another order, or with one or two small changes: of no fewer numbers than

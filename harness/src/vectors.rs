@@ -66,6 +66,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Known>, String> {
     parse(&text).map_err(|why| format!("{}: {why}", path.display()))
 }
 
+/// Reads the text of a file of known answers, as the verb `vectors` does, and says how many there are.
+///
+/// # Errors
+/// One line says which case, and what is wrong with it. No text makes it panic.
+pub fn known_answers(text: &str) -> Result<usize, String> {
+    parse(text).map(|known| known.len())
+}
+
 fn parse(text: &str) -> Result<Vec<Known>, String> {
     let file: File = serde_json::from_str(text)
         .map_err(|e| format!("no file of known answers, or one that was cut off: {e}"))?;

@@ -3,6 +3,7 @@
 mod call;
 mod count;
 mod doctor;
+mod fuzz;
 mod list;
 mod mutate;
 mod receipt;
@@ -148,13 +149,18 @@ enum Verb {
     /// time, and verified. Ends with a score for every path, and the changes that nobody noticed.
     Mutate(#[command(flatten)] MutateArgs),
     /// One case again, from its token alone.
-    Replay {
-        /// What a finding printed.
-        token: String,
-        /// A glob over the paths' names; all paths of the operation by default.
-        path: Option<String>,
-        #[command(flatten)]
-        limits: Limits,
+    Replay(#[command(flatten)] ReplayArgs),
+    /// A fuzz target, run for a while: what each path took, and what was found. The target is a program that `cargo fuzz build`
+    /// made, named after its operation; everything behind `--` goes to its engine.
+    Fuzz(#[command(flatten)] FuzzArgs),
+    /// Inputs for fuzz targets to begin with, one folder for each operation: rows of real data, all swept values and kinds of places,
+    /// and known answers.
+    Seeds {
+        /// Where the folders go.
+        folder: PathBuf,
+        /// A file of known answers, as for `vectors`.
+        #[arg(long, value_name = "FILE")]
+        known: Option<PathBuf>,
     },
     /// Known answers, against the reference and every path.
     Vectors {
@@ -261,6 +267,59 @@ struct MutateArgs {
     jobs: Option<usize>,
     #[command(flatten)]
     limits: Limits,
+}
+
+#[derive(Args, Clone)]
+struct ReplayArgs {
+    /// What a finding printed.
+    #[arg(required_unless_present = "input")]
+    token: Option<String>,
+    /// A glob over the paths' names; all paths of the operation by default.
+    path: Option<String>,
+    /// A fuzzer's input instead of a token, as it left one behind when a path died: `--input q64_decode crash-1234 [PATH]`.
+    #[arg(long, num_args = 2, value_names = ["OPERATION", "FILE"])]
+    input: Option<Vec<String>>,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Args, Clone)]
+struct FuzzArgs {
+    /// The target's program.
+    target: PathBuf,
+    /// Folders of inputs to begin with; new ones are written to the first.
+    corpus: Vec<PathBuf>,
+    /// For how long.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=604_800), env = "PATHPROOF_SECONDS")]
+    seconds: u64,
+    /// What the engine draws from; drawn from the clock by default, and always printed.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), env = "PATHPROOF_SEED")]
+    seed: Option<u32>,
+    /// The longest input, in bytes.
+    #[arg(long, default_value_t = 4200, value_parser = clap::value_parser!(u64).range(1..=1_048_576), value_name = "BYTES")]
+    longest: u64,
+    /// ISAs of which every path must have taken inputs, or exit 4.
+    #[arg(
+        long,
+        value_name = "ISA,…",
+        value_delimiter = ',',
+        env = "PATHPROOF_REQUIRE"
+    )]
+    require: Vec<String>,
+    /// Where inputs that are findings go; by default `harness/fuzz/TARGET` in cargo's target folder.
+    #[arg(long, value_name = "DIR")]
+    artifacts: Option<PathBuf>,
+    /// The target is of no operation: a parser, say, that is to take any bytes.
+    #[arg(long)]
+    parser: bool,
+    /// All that the engine says, on stderr.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    limits: Limits,
+    /// Further arguments of the engine.
+    #[arg(last = true)]
+    engine: Vec<String>,
 }
 
 #[derive(Args, Clone)]
@@ -400,11 +459,11 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
             empty,
         }) => call::call(common, operations, path, *length, *empty),
         Some(Verb::Mutate(args)) => mutate::mutate(common, &launch, args),
-        Some(Verb::Replay {
-            token,
-            path,
-            limits,
-        }) => replay::replay(common, &launch, token, path.as_deref(), limits),
+        Some(Verb::Replay(args)) => replay::replay(common, &launch, operations, args),
+        Some(Verb::Fuzz(args)) => fuzz::fuzz(common, operations, args),
+        Some(Verb::Seeds { folder, known }) => {
+            fuzz::seeds(common, operations, folder, known.as_deref())
+        }
         Some(Verb::Vectors {
             file,
             filter,

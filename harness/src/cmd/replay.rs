@@ -1,11 +1,15 @@
-//! `replay`: one case again, on every path or on some, from its token alone.
+//! `replay`: one case again, on every path or on some, from its token alone, or from what a fuzzer left behind.
 
 use pathproof_reports::{Finding, PathRow, Record, State};
 
-use super::session::{Session, any, complain, matches_nothing, program, select};
-use super::{Common, Limits};
-use crate::case::Case;
+use super::session::{
+    Session, any, complain, default_out, matches_nothing, nearest, program, select,
+};
+use super::{Common, ReplayArgs};
+use crate::case::{Case, read_file};
+use crate::fuzz::made_from;
 use crate::ledger::exit;
+use crate::operation::Operation;
 use crate::plan::quoted;
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, Reply, Request};
@@ -14,11 +18,32 @@ use crate::worker::{Host, Launch, Stop};
 pub(super) fn replay(
     common: &Common,
     launch: &Launch,
-    token: &str,
-    path: Option<&str>,
-    limits: &Limits,
+    operations: &[Operation],
+    args: &ReplayArgs,
 ) -> Result<u8, String> {
-    let case = Case::parse(token)?;
+    let limits = &args.limits;
+    let (case, token, path) = match args.input.as_deref() {
+        Some([operation, file]) => {
+            if let (Some(_), Some(path)) = (&args.token, &args.path) {
+                return Err(format!(
+                    "replay --input takes the place of the token, and {path:?} is one argument too many"
+                ));
+            }
+            let case = of_fuzzer(operations, operation, file)?;
+            let findings = default_out().join("findings");
+            let token = case
+                .token(&findings)
+                .map_err(|e| format!("cannot write to {}: {e}", findings.display()))?;
+            common.note(format_args!("token: {token}"));
+            // Without a token, the path is the first that is left.
+            (case, token, args.token.as_deref())
+        }
+        _ => {
+            let token = args.token.clone().unwrap_or_default();
+            (Case::parse(&token)?, token, args.path.as_deref())
+        }
+    };
+    let token = token.as_str();
     let mut host = Host::new(launch, &limits.settings()?)?;
     let catalog = host.catalog()?;
     let operation = find(&catalog, &case.operation)?;
@@ -139,6 +164,17 @@ pub(super) fn replay(
         ),
     };
     session.conclude(Ok((code, sentence)))
+}
+
+/// The case that a fuzz target made of a file's bytes.
+fn of_fuzzer(operations: &[Operation], name: &str, file: &str) -> Result<Case, String> {
+    let Some(operation) = operations.iter().find(|of| of.name() == name) else {
+        let near = nearest(name, operations.iter().map(|of| of.name().to_string()));
+        return Err(format!(
+            "--input {name}: there is no such operation; the nearest are {near}"
+        ));
+    };
+    made_from(operation, &read_file(file.as_ref())?)
 }
 
 /// The operation of a name.

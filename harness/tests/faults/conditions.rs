@@ -587,9 +587,9 @@ fn the_test_suite_fails_the_path_that_is_wrong() {
 }
 
 fn the_fuzz_target_aborts_on_the_path_that_is_wrong() {
-    let healthy = zoo_as("fuzz", &["healthy"], b"\0\0\0\0\xd0");
+    let healthy = zoo_as("fuzz", &["healthy"], b"\0\0\0\0\0\0\xd0");
     assert_eq!(healthy.exit, Some(0), "{healthy:#?}");
-    let wrong = zoo_as("fuzz", &["answers"], b"\0\0\0\0\xd1");
+    let wrong = zoo_as("fuzz", &["answers"], b"\0\0\0\0\0\0\xd1");
     assert_eq!(wrong.exit, None, "{wrong:#?}");
     assert!(
         wrong

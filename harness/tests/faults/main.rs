@@ -24,9 +24,9 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 15] = [
     "worker", "run", "list", "doctor", "verify", "receipt", "mutate", "count", "call", "replay",
-    "vectors", "report", "time",
+    "vectors", "report", "time", "fuzz", "seeds",
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
 //! Every path and delivery of `q64_encode_batch`, against the reference.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| q64_fuzz::every_path_of("q64_encode_batch", data));
+q64_fuzz::target!("q64_encode_batch");

@@ -19,15 +19,29 @@ thread_local! {
     );
 }
 
-/// Runs every path of the operation of this name on one input; see [`pathproof::fuzz`].
+/// A target: every path of an operation on each input, and a mutator that knows what the first bytes of an input say.
+#[macro_export]
+macro_rules! target {
+    ($name:literal) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::of($name, |of| pathproof::fuzz(
+            of, data
+        )));
+        libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
+            let size = libfuzzer_sys::fuzzer_mutate(data, size, most);
+            $crate::of($name, |of| pathproof::redraw(of, data, size, seed))
+        });
+    };
+}
+
+/// Calls `f` with the operation of this name.
 ///
 /// # Panics
-/// If there is no operation of that name: the target is wrong.
-pub fn every_path_of(name: &str, data: &[u8]) {
+/// If there is none: the target is wrong.
+pub fn of<R>(name: &str, f: impl FnOnce(&Operation) -> R) -> R {
     OPERATIONS.with_borrow(|operations| match operations.get(name) {
-        Some(operation) => pathproof::fuzz(operation, data),
+        Some(operation) => f(operation),
         None => panic!("there is no operation {name}: the target's name is wrong"),
-    });
+    })
 }
 
 #[cfg(test)]
@@ -43,10 +57,7 @@ mod tests {
             assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}");
             let file = format!("{}/fuzz_targets/{name}.rs", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&file).expect(&file);
-            assert!(
-                text.contains(&format!("every_path_of(\"{name}\"")),
-                "{file}"
-            );
+            assert!(text.contains(&format!("target!(\"{name}\"")), "{file}");
         }
     }
 }

@@ -60,7 +60,7 @@ mod worker;
 pub use case::{Case, Place, Shape, Source};
 #[cfg(feature = "cli")]
 pub use cmd::main;
-pub use fuzz::fuzz;
+pub use fuzz::{fuzz, redraw};
 pub use operation::{
     Answer, CallPath, CodePath, Failure, Input, Operation, Outcome, Params, Peer, Reason, Text,
 };

@@ -11,7 +11,7 @@ use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 use super::session::{Session, complain, default_out, nearest, program};
 use super::{Common, FuzzArgs};
 use crate::case::{crc32, mix};
-use crate::fuzz::{Counts, FOLDER, TOKEN, made_from, read, seeds as seeds_of};
+use crate::fuzz::{Counts, FOLDER, LONGEST, ONLY, TOKEN, made_from, read, seeds as seeds_of};
 use crate::ledger::exit;
 use crate::operation::Operation;
 use crate::plan::quoted;
@@ -29,6 +29,25 @@ pub(super) fn fuzz(
     let target = Target::new(operations, args)?;
     if let (Some(operation), false) = (target.operation, args.require.is_empty()) {
         known(operation, &args.require)?;
+    }
+    if let Some(operation) = target.operation {
+        let paths = || {
+            operation
+                .paths
+                .iter()
+                .map(|path| format!("{}/{}", path.isa, path.delivery))
+        };
+        if let Some(name) = args
+            .only
+            .iter()
+            .find(|name| paths().all(|path| path != **name))
+        {
+            return Err(format!(
+                "--only {name}: {} has no path of that name; the nearest are {}",
+                operation.name(),
+                nearest(name, paths())
+            ));
+        }
     }
     let seed = args
         .seed
@@ -208,6 +227,8 @@ impl<'a> Target<'a> {
             .arg("-print_final_stats=1")
             .args(&args.engine)
             .env(FOLDER, self.tally.path())
+            .env(LONGEST, args.longest.to_string())
+            .env(ONLY, args.only.join(","))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -264,7 +285,7 @@ impl<'a> Target<'a> {
         };
         let mut records = Vec::new();
         if let Some(counts) = &said.counts {
-            for ((isa, delivery, unavailable), took) in counts.head.paths.iter().zip(&counts.took) {
+            for ((isa, delivery, unavailable), took) in args.asked(counts) {
                 let failed = finding
                     .as_ref()
                     .is_some_and(|found| found.isa == *isa && found.delivery == *delivery);
@@ -374,7 +395,7 @@ impl<'a> Target<'a> {
             (Some(token), _) => token.clone(),
             (None, Some(artifact)) => {
                 let data = crate::case::read_file(artifact)?;
-                let case = made_from(operation, &data)?;
+                let case = made_from(operation, &data, args.longest)?;
                 case.token(&self.artifacts)
                     .map_err(|e| format!("cannot write to {}: {e}", self.artifacts.display()))?
             }
@@ -418,7 +439,7 @@ impl<'a> Target<'a> {
             };
         };
         let mut unmet = Vec::new();
-        for ((isa, delivery, unavailable), took) in counts.head.paths.iter().zip(&counts.took) {
+        for ((isa, delivery, unavailable), took) in args.asked(counts) {
             match unavailable {
                 Some(why) if args.require.contains(isa) => {
                     unmet.push(format!(
@@ -439,6 +460,20 @@ impl<'a> Target<'a> {
             }
             false => (exit::NOTHING, unmet.join("; ")),
         }
+    }
+}
+
+impl FuzzArgs {
+    /// The paths that were asked for, with the inputs that they took.
+    fn asked<'a>(
+        &'a self,
+        counts: &'a Counts,
+    ) -> impl Iterator<Item = (&'a (String, String, Option<String>), &'a u64)> {
+        let rows = counts.head.paths.iter().zip(&counts.took);
+        rows.filter(|((isa, delivery, _), _)| {
+            let is = |name: &String| name.split_once('/') == Some((isa, delivery));
+            self.only.is_empty() || self.only.iter().any(is)
+        })
     }
 }
 

@@ -279,6 +279,9 @@ struct ReplayArgs {
     /// A fuzzer's input instead of a token, as it left one behind when a path died: `--input q64_decode crash-1234 [PATH]`.
     #[arg(long, num_args = 2, value_names = ["OPERATION", "FILE"])]
     input: Option<Vec<String>>,
+    /// With --input: from how many plain bytes the target made a case at most.
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true, value_name = "BYTES", env = "PATHPROOF_LONGEST")]
+    longest: usize,
     #[command(flatten)]
     limits: Limits,
 }
@@ -295,9 +298,22 @@ struct FuzzArgs {
     /// What the engine draws from; drawn from the clock by default, and always printed.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), env = "PATHPROOF_SEED")]
     seed: Option<u32>,
-    /// The longest input, in bytes.
-    #[arg(long, default_value_t = 4200, value_parser = clap::value_parser!(u64).range(1..=1_048_576), value_name = "BYTES")]
-    longest: u64,
+    /// The longest input, in bytes, and the most plain bytes that a case is made from.
+    #[arg(
+        long,
+        default_value_t = 8192,
+        value_name = "BYTES",
+        env = "PATHPROOF_LONGEST"
+    )]
+    longest: usize,
+    /// The only paths that are called, as `avx2/fills`: all others, say, than those of which a finding is known.
+    #[arg(
+        long,
+        value_name = "ISA/DELIVERY,…",
+        value_delimiter = ',',
+        env = "PATHPROOF_ONLY"
+    )]
+    only: Vec<String>,
     /// ISAs of which every path must have taken inputs, or exit 4.
     #[arg(
         long,

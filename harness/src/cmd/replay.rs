@@ -29,7 +29,7 @@ pub(super) fn replay(
                     "replay --input takes the place of the token, and {path:?} is one argument too many"
                 ));
             }
-            let case = of_fuzzer(operations, operation, file)?;
+            let case = of_fuzzer(operations, operation, file, args.longest)?;
             let findings = default_out().join("findings");
             let token = case
                 .token(&findings)
@@ -167,14 +167,19 @@ pub(super) fn replay(
 }
 
 /// The case that a fuzz target made of a file's bytes.
-fn of_fuzzer(operations: &[Operation], name: &str, file: &str) -> Result<Case, String> {
+fn of_fuzzer(
+    operations: &[Operation],
+    name: &str,
+    file: &str,
+    longest: usize,
+) -> Result<Case, String> {
     let Some(operation) = operations.iter().find(|of| of.name() == name) else {
         let near = nearest(name, operations.iter().map(|of| of.name().to_string()));
         return Err(format!(
             "--input {name}: there is no such operation; the nearest are {near}"
         ));
     };
-    made_from(operation, &read_file(file.as_ref())?)
+    made_from(operation, &read_file(file.as_ref())?, longest)
 }
 
 /// The operation of a name.

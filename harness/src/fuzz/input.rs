@@ -5,7 +5,7 @@
 //! byte 1     where the output lies, likewise
 //! byte 2     how the rest is read: < 192, the rest modulo 4 (`How`); else it is repeated up to a length
 //! byte 3     the output buffer: < 192 of the operation's capacity; else 224 less than this byte more bytes, or fewer
-//! bytes 4, 5 that length, modulo 8192
+//! bytes 4, 5 that length: < 128, both together; else 2 to the power of the first modulo 14, and -4 to 4 of the second modulo 9
 //! 2 bytes    for each parameter: first < 128 the swept value of that number, else one that is drawn from both
 //! 3 bytes    for each damage (`how`: none, one or two): what kind, and where
 //! the rest   plain bytes, from which the operation makes its input; or its first part itself
@@ -17,8 +17,12 @@ use crate::operation::{Operation, Params, Text};
 
 /// The head that every operation has.
 const HEAD: usize = 6;
-/// What lengths of repeated bytes are taken modulo: beyond 4,097, at which a fault may hide.
-const LENGTHS: usize = 8192;
+/// The greatest power of two around which lengths of repeated bytes lie: beyond a page, at whose ends faults hide.
+const MOST_POWER: u8 = 13;
+/// How far around.
+const AROUND: u8 = 4;
+/// From this value on, byte 4 is the power.
+const POWER: u8 = 128;
 /// From this value on, byte 2 says that the rest is repeated.
 const REPEATED: u8 = 192;
 /// From this value on, byte 3 says that the buffer has another length, and this value says that it has not.
@@ -53,12 +57,12 @@ impl Head<'_> {
     }
 }
 
-/// The case of any bytes.
-pub(crate) fn case(operation: &Operation, data: &[u8]) -> Case {
+/// The case of any bytes, from at most `longest` plain ones.
+pub(crate) fn case(operation: &Operation, data: &[u8], longest: usize) -> Case {
     let mut head = Head(data);
     let (input, output) = (place(head.byte()), place(head.byte()));
     let (how, room) = (head.byte(), head.byte());
-    let length = usize::from(head.word()) % LENGTHS;
+    let length = length([head.byte(), head.byte()]);
     let value = |(name, swept): &(Text, Vec<Vec<u64>>)| {
         let [which, also] = [head.byte(), head.byte()];
         let value = match which {
@@ -85,12 +89,16 @@ pub(crate) fn case(operation: &Operation, data: &[u8]) -> Case {
     };
     let damages: Vec<(u8, u16)> = (0..damages).map(|_| (head.byte(), head.word())).collect();
     let rest = head.0;
-    let plain: Vec<u8> = match repeated && !rest.is_empty() {
-        true => rest.iter().copied().cycle().take(length).collect(),
-        false => rest.to_vec(),
+    let most = operation.most().min(longest);
+    let mut parts = match repeated && !rest.is_empty() {
+        true => {
+            let length = length.min(most);
+            let mut plain = rest.repeat(length.div_ceil(rest.len()));
+            plain.truncate(length);
+            operation.parts_from(&plain, &params)
+        }
+        false => operation.parts_from(&rest[..rest.len().min(most)], &params),
     };
-    let plain = &plain[..plain.len().min(operation.most())];
-    let mut parts = operation.parts_from(plain, &params);
     if how == How::Verbatim {
         parts[0] = rest.to_vec();
     }
@@ -110,6 +118,46 @@ pub(crate) fn case(operation: &Operation, data: &[u8]) -> Case {
         warm: 0,
         room,
     }
+}
+
+/// Draws some fields of the head anew, in half of the calls; says how long the input is then. Its bytes mean something where they
+/// stand, which an engine that moves, inserts and copies bytes seldom meets in several at once.
+pub(crate) fn redraw(operation: &Operation, data: &mut [u8], size: usize, seed: u32) -> usize {
+    let head = HEAD + 2 * operation.params.len();
+    let draw = mix(&[seed.into()]);
+    if draw.is_multiple_of(2) || data.len() < head {
+        return size;
+    }
+    let size = size.max(head);
+    // One bit for each field: the places, how, the room, the length, the parameters.
+    let which = draw >> 8;
+    let drawn = mix(&[draw, 1]).to_be_bytes();
+    for (field, at) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (4, 5)] {
+        if which >> field & 1 == 1 {
+            data[at] = drawn[at];
+        }
+    }
+    if which >> 5 & 1 == 1 {
+        let bytes = data[HEAD..head].iter_mut().zip(1..);
+        bytes.for_each(|(byte, nth)| *byte = mix(&[draw, 1 + nth]) as u8);
+    }
+    // Half of the places at an offset, as in the random cases of a verification.
+    for (at, bit) in [(0, 6), (1, 7)] {
+        if which >> at & 1 == 1 && which >> bit & 1 == 1 {
+            data[at] %= 64;
+        }
+    }
+    size
+}
+
+/// A length up to which bytes are repeated. Any at all, but as often one at which blocks, pages and counters end: of 8,192 lengths, an
+/// engine would meet the one that matters, at the one alignment that matters, once in minutes.
+fn length([first, second]: [u8; 2]) -> usize {
+    if first < POWER {
+        return usize::from(u16::from_be_bytes([first, second])) % (2 << MOST_POWER);
+    }
+    let power = 1_usize << (first % (MOST_POWER + 1));
+    (power + usize::from(second % (2 * AROUND + 1))).saturating_sub(AROUND.into())
 }
 
 fn place(byte: u8) -> Place {
@@ -200,7 +248,7 @@ pub(crate) fn seeds(operation: &Operation, given: &[(&Params, &[u8])]) -> Vec<Ve
         }
     }
     // A short rest, at lengths beyond what a fuzzer takes to in time.
-    for length in [768_u16, 1536, 4096, 4097] {
+    for length in [768_u16, 1536, 4096] {
         let length = length.to_be_bytes();
         let mut seed = vec![255, 255, REPEATED, 0, length[0], length[1]];
         seed.resize(HEAD + 2 * operation.params.len(), 0);
@@ -234,7 +282,7 @@ mod tests {
 
     fn first(data: &[u8]) -> Vec<u8> {
         let operation = operation();
-        let case = case(&operation, data);
+        let case = case(&operation, data, usize::MAX);
         operation.resolve(&case).unwrap().remove(0)
     }
 
@@ -243,7 +291,7 @@ mod tests {
         let op = operation();
         for len in 0..2000 {
             let data = generate(len, len as usize % 70, Shape::Random);
-            let made = case(&op, &data);
+            let made = case(&op, &data, usize::MAX);
             assert!((3..=9).contains(&made.params["k"][0]));
             assert!(!made.params["levels"].is_empty());
             assert!((-32..32).contains(&made.room));
@@ -254,13 +302,47 @@ mod tests {
 
     #[test]
     fn the_head_says_where_and_with_which_values() {
-        let made = case(&operation(), &head(0, 0));
+        let made = case(&operation(), &head(0, 0), usize::MAX);
         assert_eq!((made.input, made.output), (Place::At(0), Place::End));
         assert_eq!(made.params["k"], [9]);
         assert_eq!(made.params["levels"], [1, 2]);
         for (room, due) in [(0, 0), (191, 0), (192, -32), (223, -1), (224, 0), (255, 31)] {
-            assert_eq!(case(&operation(), &head(0, room)).room, due);
+            assert_eq!(case(&operation(), &head(0, room), usize::MAX).room, due);
         }
+    }
+
+    #[test]
+    fn fields_of_the_head_are_drawn_together_and_the_rest_is_left() {
+        let op = operation();
+        let before: Vec<u8> = [head(0, 0), b"the rest".to_vec()].concat();
+        let (mut same, mut wanted) = (0, 0);
+        for seed in 0..200_000 {
+            let mut data = before.clone();
+            assert_eq!(redraw(&op, &mut data, before.len(), seed), before.len());
+            assert!(data.ends_with(b"the rest"));
+            same += u32::from(data == before);
+            // One offset of 64, and one length beyond a page.
+            wanted += u32::from(data[0] == 13 && length([data[4], data[5]]) == 4097);
+        }
+        assert!((90_000..110_000).contains(&same), "{same}");
+        assert!((5..200).contains(&wanted), "{wanted}");
+        // What is too short gets a head, where there is room.
+        assert_eq!(redraw(&op, &mut [0; 10], 3, 1), 10);
+        assert!((0..9).all(|seed| redraw(&op, &mut [0; 9], 3, seed) == 3));
+    }
+
+    #[test]
+    fn lengths_are_any_and_often_those_around_a_power_of_two() {
+        assert_eq!(length([0x10, 0x01]), 4097);
+        assert_eq!(length([0, 0]), 0);
+        assert_eq!(length([127, 255]), 16383);
+        // 128 is 2 modulo 14, and 136 is 10.
+        assert_eq!(
+            (0..9).map(|b| length([128, b])).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4, 5, 6, 7, 8]
+        );
+        assert_eq!([0, 4, 8].map(|b| length([136, b])), [1020, 1024, 1028]);
+        assert_eq!(length([126 + 13, 4]), 8192);
     }
 
     #[test]
@@ -276,6 +358,9 @@ mod tests {
         assert!(repeated.starts_with(b"abcabcabc"));
         // Nothing is repeated to no length but nothing.
         assert_eq!(with(192, b""), b"");
+        let (op, data) = (operation(), [&head(192, 0), &b"abc"[..]].concat());
+        let short = case(&op, &data, 4);
+        assert_eq!(op.resolve(&short), Ok(vec![b"abcaabca".to_vec()]));
     }
 
     #[test]
@@ -298,7 +383,10 @@ mod tests {
         let params = Params::from([("k".into(), vec![9]), ("levels".into(), vec![7])]);
         let strange = Params::from([("k".into(), vec![4]), ("levels".into(), vec![7])]);
         let seeds = seeds(&op, &[(&params, b"given"), (&strange, b"not swept")]);
-        let cases: Vec<Case> = seeds.iter().map(|seed| case(&op, seed)).collect();
+        let cases: Vec<Case> = seeds
+            .iter()
+            .map(|seed| case(&op, seed, usize::MAX))
+            .collect();
         let has = |of: &dyn Fn(&Case) -> bool| cases.iter().any(of);
         assert!(has(&|case| case.params == params
             && case.source == Source::Verbatim(vec![b"given".to_vec()])));
@@ -313,6 +401,6 @@ mod tests {
         for place in [Place::Start, Place::End, Place::At(0), Place::At(13)] {
             assert!(has(&|case| case.input == place));
         }
-        assert!(has(&|case| op.resolve(case).unwrap()[0].len() == 2 * 4097));
+        assert!(has(&|case| op.resolve(case).unwrap()[0].len() == 2 * 4096));
     }
 }

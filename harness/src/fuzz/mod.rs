@@ -9,7 +9,7 @@ use std::panic::{set_hook, take_hook};
 
 use crate::case::Case;
 use crate::check::{Bench, Prepared};
-use crate::operation::Operation;
+use crate::operation::{CodePath, Operation};
 use crate::page::Page;
 use crate::verdict::{Verdict, side_by_side};
 use input::case;
@@ -19,6 +19,12 @@ use tally::Tally;
 #[cfg(feature = "cli")]
 pub(crate) use tally::{Counts, FOLDER, read};
 
+/// The environment variable that says from how many plain bytes a case is made at most. Bytes of an input may be repeated, so that the
+/// engine's own limit is none.
+pub(crate) const LONGEST: &str = "PATHPROOF_LONGEST";
+/// The environment variable that names the only paths that are called, `ISA/DELIVERY` with commas between.
+pub(crate) const ONLY: &str = "PATHPROOF_ONLY";
+
 /// What stands before the token that the body prints of a finding; whoever runs the target looks for it.
 pub(crate) const TOKEN: &str = "token: ";
 
@@ -26,6 +32,9 @@ pub(crate) const TOKEN: &str = "token: ";
 ///
 /// The first bytes of `data` say where the buffers lie, how the rest is read (plain bytes, the input itself, an input that is
 /// damaged), what the parameters are, and how long the output buffer is; METHODOLOGY.md has the table. So every `data` is a case.
+///
+/// The environment says more: `PATHPROOF_LONGEST`, from how many plain bytes a case is made at most; `PATHPROOF_ONLY`, which paths
+/// are called, as `avx2/fills,auto/returns`: all others, say, than those of which a finding is known.
 ///
 /// How many inputs each path took is counted in a file of the folder that `PATHPROOF_TALLY` names, which is right at any instant;
 /// without the variable, the counts are printed on stderr when the process exits.
@@ -37,6 +46,13 @@ pub fn fuzz(operation: &Operation, data: &[u8]) {
     BODY.with_borrow_mut(|body| body.run(operation, data));
 }
 
+/// Draws places, lengths and parameters of an input anew, in half of the calls, for a fuzzer's own mutator: called after that of the
+/// engine, which treats all bytes alike. `data` has room for as much as an input may have, and its first `size` bytes are one; the
+/// new size is returned.
+pub fn redraw(operation: &Operation, data: &mut [u8], size: usize, seed: u32) -> usize {
+    input::redraw(operation, data, size, seed)
+}
+
 thread_local! {
     static BODY: RefCell<Body> = RefCell::new(Body::new());
 }
@@ -44,6 +60,8 @@ thread_local! {
 struct Body {
     bench: Bench,
     tallies: BTreeMap<String, Tally>,
+    longest: usize,
+    only: Vec<String>,
 }
 
 impl Body {
@@ -56,14 +74,22 @@ impl Body {
                 other(panic);
             }
         }));
+        let variable = |name| std::env::var(name).unwrap_or_default();
         Self {
             bench: Bench::new(page),
             tallies: BTreeMap::new(),
+            longest: variable(LONGEST).parse().unwrap_or(usize::MAX),
+            only: names(&variable(ONLY)),
         }
     }
 
     fn run(&mut self, operation: &Operation, data: &[u8]) {
-        let Self { bench, tallies } = self;
+        let Self {
+            bench,
+            tallies,
+            longest,
+            only,
+        } = self;
         let tally = match tallies.get(operation.name()) {
             Some(tally) => tally,
             None => {
@@ -75,14 +101,14 @@ impl Body {
             }
         };
         tally.input();
-        let case = case(operation, data);
+        let case = case(operation, data, *longest);
         let prepared = match Prepared::new(operation, &case) {
             Ok(prepared) => prepared,
             Err(why) => abort(operation, "reference", &case, &why),
         };
         let paths = || {
             let all = operation.paths.iter().enumerate();
-            all.filter(|(_, path)| path.unavailable.is_none())
+            all.filter(|(_, path)| path.unavailable.is_none() && is_asked_for(only, path))
         };
         for run in 0..prepared.runs() {
             bench.load(&prepared, run);
@@ -108,11 +134,26 @@ impl Drop for Body {
     }
 }
 
+/// The names between commas.
+pub(crate) fn names(list: &str) -> Vec<String> {
+    let names = list.split(',').filter(|name| !name.is_empty());
+    names.map(String::from).collect()
+}
+
+fn is_asked_for(only: &[String], path: &CodePath) -> bool {
+    let is = |name: &String| name.split_once('/') == Some((&path.isa, &path.delivery));
+    only.is_empty() || only.iter().any(is)
+}
+
 /// The case that [`fuzz`] makes of `data`, or what went wrong in making its input.
 #[cfg(feature = "cli")]
-pub(crate) fn made_from(operation: &Operation, data: &[u8]) -> Result<Case, String> {
+pub(crate) fn made_from(
+    operation: &Operation,
+    data: &[u8],
+    longest: usize,
+) -> Result<Case, String> {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    catch_unwind(AssertUnwindSafe(|| case(operation, data))).map_err(|panic| {
+    catch_unwind(AssertUnwindSafe(|| case(operation, data, longest))).map_err(|panic| {
         format!(
             "making an input of {} panicked: {}",
             operation.name(),

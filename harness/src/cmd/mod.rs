@@ -280,7 +280,7 @@ struct ReplayArgs {
     #[arg(long, num_args = 2, value_names = ["OPERATION", "FILE"])]
     input: Option<Vec<String>>,
     /// With --input: from how many plain bytes the target made a case at most.
-    #[arg(long, default_value_t = usize::MAX, hide_default_value = true, value_name = "BYTES", env = "PATHPROOF_LONGEST")]
+    #[arg(long, default_value_t = crate::fuzz::USUAL_LONGEST, value_name = "BYTES", env = "PATHPROOF_LONGEST")]
     longest: usize,
     #[command(flatten)]
     limits: Limits,
@@ -301,7 +301,7 @@ struct FuzzArgs {
     /// The longest input, in bytes, and the most plain bytes that a case is made from.
     #[arg(
         long,
-        default_value_t = 8192,
+        default_value_t = crate::fuzz::USUAL_LONGEST,
         value_name = "BYTES",
         env = "PATHPROOF_LONGEST"
     )]

@@ -3,22 +3,24 @@
 //! ```text
 //! byte 0     where the input lies: < 64 at that offset, < 160 flush with a guard page before it, else with one behind it
 //! byte 1     where the output lies, likewise
-//! byte 2     how the rest is read: < 192, the rest modulo 4 (`How`); else it is repeated up to a length
+//! byte 2     how the rest is read, modulo 4 (`How`); from 192 on, after it has been repeated up to a length
 //! byte 3     the output buffer: < 192 of the operation's capacity; else 224 less than this byte more bytes, or fewer
-//! bytes 4, 5 that length: < 128, both together; else 2 to the power of the first modulo 14, and -4 to 4 of the second modulo 9
+//! bytes 4, 5 that length: < 128, both together; else 2 to the power of the first modulo 17, and -4 to 4 of the second modulo 9
 //! 2 bytes    for each parameter: first < 128 the swept value of that number, else one that is drawn from both
 //! 3 bytes    for each damage (`how`: none, one or two): what kind, and where
 //! the rest   plain bytes, from which the operation makes its input; or its first part itself
 //! ```
 //! Bytes that are not there are 0.
 
+use std::borrow::Cow;
+
 use crate::case::{Case, Place, Source, mix, rng};
 use crate::operation::{Operation, Params, Text};
 
 /// The head that every operation has.
 const HEAD: usize = 6;
-/// The greatest power of two around which lengths of repeated bytes lie: beyond a page, at whose ends faults hide.
-const MOST_POWER: u8 = 13;
+/// The greatest power of two around which lengths of repeated bytes lie: beyond what 16 bits count.
+const MOST_POWER: u8 = 16;
 /// How far around.
 const AROUND: u8 = 4;
 /// From this value on, byte 4 is the power.
@@ -75,7 +77,6 @@ pub(crate) fn case(operation: &Operation, data: &[u8], longest: usize) -> Case {
     let repeated = how >= REPEATED;
     let how = match how % 4 {
         0 => How::Plain,
-        _ if repeated => How::Plain,
         // What takes any bytes has no text to be damaged.
         _ if operation.from_bytes.is_none() => How::Plain,
         1 => How::Verbatim,
@@ -90,17 +91,19 @@ pub(crate) fn case(operation: &Operation, data: &[u8], longest: usize) -> Case {
     let damages: Vec<(u8, u16)> = (0..damages).map(|_| (head.byte(), head.word())).collect();
     let rest = head.0;
     let most = operation.most().min(longest);
-    let mut parts = match repeated && !rest.is_empty() {
-        true => {
-            let length = length.min(most);
-            let mut plain = rest.repeat(length.div_ceil(rest.len()));
-            plain.truncate(length);
-            operation.parts_from(&plain, &params)
-        }
-        false => operation.parts_from(&rest[..rest.len().min(most)], &params),
+    let repeat = || {
+        let length = length.min(most);
+        let mut bytes = rest.repeat(length.div_ceil(rest.len()));
+        bytes.truncate(length);
+        bytes
     };
+    let bytes: Cow<'_, [u8]> = match repeated && !rest.is_empty() {
+        true => repeat().into(),
+        false => rest.into(),
+    };
+    let mut parts = operation.parts_from(&bytes[..bytes.len().min(most)], &params);
     if how == How::Verbatim {
-        parts[0] = rest.to_vec();
+        parts[0] = bytes.into_owned();
     }
     for (kind, at) in damages {
         damage(&mut parts[0], kind, at.into());
@@ -154,7 +157,7 @@ pub(crate) fn redraw(operation: &Operation, data: &mut [u8], size: usize, seed: 
 /// engine would meet the one that matters, at the one alignment that matters, once in minutes.
 fn length([first, second]: [u8; 2]) -> usize {
     if first < POWER {
-        return usize::from(u16::from_be_bytes([first, second])) % (2 << MOST_POWER);
+        return usize::from(u16::from_be_bytes([first, second]));
     }
     let power = 1_usize << (first % (MOST_POWER + 1));
     (power + usize::from(second % (2 * AROUND + 1))).saturating_sub(AROUND.into())
@@ -223,12 +226,14 @@ fn verbatim(operation: &Operation, params: &Params, input: &[u8]) -> Option<Vec<
 pub(crate) fn seeds(operation: &Operation, given: &[(&Params, &[u8])]) -> Vec<Vec<u8>> {
     use crate::case::{Shape, generate};
     const LENGTHS: [usize; 13] = [0, 1, 2, 3, 7, 16, 31, 33, 63, 65, 130, 384, 1030];
+    const ROWS: usize = 8;
     const PLACES: [[u8; 2]; 4] = [[u8::MAX; 2], [64, 64], [0, 13], [13, 0]];
     let most = operation.most();
     let drawn = LENGTHS.map(|len| generate(len as u64, len.min(most), Shape::Random));
     let rows = operation.rows.iter().flat_map(|rows| {
         let count = rows.data.len() / rows.row;
-        [0, count / 2, count - 1].map(|row| rows.data[row * rows.row..][..rows.row].to_vec())
+        let some = (0..count).step_by(count.div_ceil(ROWS));
+        some.map(|row| rows.data[row * rows.row..][..rows.row].to_vec())
     });
     let plain: Vec<Vec<u8>> = drawn.into_iter().chain(rows).collect();
     let most_values = operation.params.iter().map(|(_, swept)| swept.len()).max();
@@ -336,13 +341,11 @@ mod tests {
         assert_eq!(length([0x10, 0x01]), 4097);
         assert_eq!(length([0, 0]), 0);
         assert_eq!(length([127, 255]), 16383);
-        // 128 is 2 modulo 14, and 136 is 10.
-        assert_eq!(
-            (0..9).map(|b| length([128, b])).collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4, 5, 6, 7, 8]
-        );
-        assert_eq!([0, 4, 8].map(|b| length([136, b])), [1020, 1024, 1028]);
-        assert_eq!(length([126 + 13, 4]), 8192);
+        // 138 is 2 modulo 17, and 146 is 10.
+        let around_4: Vec<usize> = (0..9).map(|b| length([138, b])).collect();
+        assert_eq!(around_4, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!([0, 4, 8].map(|b| length([146, b])), [1020, 1024, 1028]);
+        assert_eq!(length([152, 8]), 65_540);
     }
 
     #[test]
@@ -356,6 +359,10 @@ mod tests {
         let repeated = with(192, b"abc");
         assert_eq!(repeated.len(), 2 * 0x1001);
         assert!(repeated.starts_with(b"abcabcabc"));
+        let verbatim = with(193, b"abc");
+        assert_eq!(verbatim.len(), 0x1001);
+        assert!(verbatim.starts_with(b"abcabcabc"));
+        assert!(with(194, b"\x58\x10\0abc")[0x1000] == b'X');
         // Nothing is repeated to no length but nothing.
         assert_eq!(with(192, b""), b"");
         let (op, data) = (operation(), [&head(192, 0), &b"abc"[..]].concat());

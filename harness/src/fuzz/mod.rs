@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{set_hook, take_hook};
 
-use crate::case::Case;
+use crate::case::{Case, mix};
 use crate::check::{Bench, Prepared};
 use crate::operation::{CodePath, Operation};
 use crate::page::Page;
@@ -22,6 +22,10 @@ pub(crate) use tally::{Counts, FOLDER, read};
 /// The environment variable that says from how many plain bytes a case is made at most. Bytes of an input may be repeated, so that the
 /// engine's own limit is none.
 pub(crate) const LONGEST: &str = "PATHPROOF_LONGEST";
+/// How many it is if the environment says nothing: two pages.
+pub(crate) const USUAL_LONGEST: usize = 8192;
+/// Of how many inputs one has the laws held against it.
+const LAWFUL: u64 = 16;
 /// The environment variable that names the only paths that are called, `ISA/DELIVERY` with commas between.
 pub(crate) const ONLY: &str = "PATHPROOF_ONLY";
 
@@ -33,7 +37,9 @@ pub(crate) const TOKEN: &str = "token: ";
 /// The first bytes of `data` say where the buffers lie, how the rest is read (plain bytes, the input itself, an input that is
 /// damaged), what the parameters are, and how long the output buffer is; METHODOLOGY.md has the table. So every `data` is a case.
 ///
-/// The environment says more: `PATHPROOF_LONGEST`, from how many plain bytes a case is made at most; `PATHPROOF_ONLY`, which paths
+/// Of 16 inputs, one has the laws held against it, too.
+///
+/// The environment says more: `PATHPROOF_LONGEST`, from how many plain bytes a case is made at most (8,192); `PATHPROOF_ONLY`, which paths
 /// are called, as `avx2/fills,auto/returns`: all others, say, than those of which a finding is known.
 ///
 /// How many inputs each path took is counted in a file of the folder that `PATHPROOF_TALLY` names, which is right at any instant;
@@ -78,7 +84,7 @@ impl Body {
         Self {
             bench: Bench::new(page),
             tallies: BTreeMap::new(),
-            longest: variable(LONGEST).parse().unwrap_or(usize::MAX),
+            longest: variable(LONGEST).parse().unwrap_or(USUAL_LONGEST),
             only: names(&variable(ONLY)),
         }
     }
@@ -120,6 +126,18 @@ impl Body {
                 }
             }
         }
+        if is_lawful(data) {
+            for (subject, path) in paths() {
+                tally.begin(subject);
+                for law in 0..operation.laws.len() {
+                    let verdict = bench.law(operation, law, path, subject, &prepared);
+                    if verdict != Verdict::Agrees {
+                        let name = format!("{}/{}", path.isa, path.delivery);
+                        abort(operation, &name, &case, &shown(&verdict));
+                    }
+                }
+            }
+        }
         tally.done();
         // Of a case that takes two runs, a path has taken one input.
         paths().for_each(|(subject, _)| tally.took(subject));
@@ -132,6 +150,18 @@ impl Drop for Body {
             tally.print();
         }
     }
+}
+
+/// Whether the laws are held against an input: always the same of the same bytes.
+fn is_lawful(data: &[u8]) -> bool {
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take(8)
+            .fold(0, |word, b| word << 8 | u64::from(*b))
+    };
+    let (first, last) = data.split_at(data.len() / 2);
+    mix(&[data.len() as u64, word(first), word(last)]).is_multiple_of(LAWFUL)
 }
 
 /// The names between commas.

@@ -1,7 +1,7 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `receipts`, `counts`, `conditions`). Each fault is a test:
+//! command line and look at what it says (`findings`, `fuzzing`, `receipts`, `counts`, `conditions`). Each fault is a test:
 //! `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
@@ -9,6 +9,8 @@ mod conditions;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod counts;
 mod findings;
+#[cfg(unix)]
+mod fuzzing;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mutants;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -34,6 +36,10 @@ fn main() -> ExitCode {
     match std::env::var(MAIN).as_deref() {
         Ok("tests") => pathproof::tests(zoo::zoo()),
         Ok("fuzz") => fuzz(&first),
+        #[cfg(unix)]
+        Ok("drawn") => fuzzing::drawn(&first),
+        #[cfg(unix)]
+        Ok("target") => fuzzing::target(&first),
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         Ok("mutants") => pathproof::main(zoo::mutants::operations()),
         // What a plain #[test] does when it is called as a worker.
@@ -52,6 +58,8 @@ fn test() -> ExitCode {
     let mut trials = findings::trials();
     trials.extend(conditions::trials());
     trials.extend(conditions::of_machines());
+    #[cfg(unix)]
+    trials.extend(fuzzing::trials());
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     {
         trials.extend(counts::trials());

@@ -1,22 +1,22 @@
 //! What the fuzz targets share: the operations of the encoder by name, and faults that only fuzzing finds.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod leaks;
 mod planted;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use pathproof::Operation;
 
 thread_local! {
-    /// Made once: the operations have their corpora with them.
-    static OPERATIONS: RefCell<BTreeMap<String, Operation>> = RefCell::new(
+    /// Made once, and never dropped: the operations have their corpora with them, some of which live as long as the process.
+    static OPERATIONS: &'static BTreeMap<String, Operation> = Box::leak(Box::new(
         q64_paths::operations()
             .into_iter()
             .chain(planted::operations())
             .map(|operation| (operation.name().to_string(), operation))
             .collect(),
-    );
+    ));
 }
 
 /// A target: every path of an operation on each input, and a mutator that knows what the first bytes of an input say.
@@ -38,7 +38,7 @@ macro_rules! target {
 /// # Panics
 /// If there is none: the target is wrong.
 pub fn of<R>(name: &str, f: impl FnOnce(&Operation) -> R) -> R {
-    OPERATIONS.with_borrow(|operations| match operations.get(name) {
+    OPERATIONS.with(|operations| match operations.get(name) {
         Some(operation) => f(operation),
         None => panic!("there is no operation {name}: the target's name is wrong"),
     })

@@ -165,14 +165,15 @@ impl Page {
 /// The file cannot be mapped, or is shorter; `from` and its length are to be multiples of 8.
 pub(crate) fn words(file: &std::fs::File, from: usize) -> io::Result<&'static [AtomicU64]> {
     // SAFETY: whoever else has the file mapped came through here, too, and accesses its words through atomics alone.
-    let map = unsafe { memmap2::MmapMut::map_mut(file) }?;
+    let mut map = unsafe { memmap2::MmapMut::map_mut(file) }?;
     if map.len() < from || !from.is_multiple_of(8) || !map.len().is_multiple_of(8) {
         let why = format!("{} bytes are no words from byte {from} on", map.len());
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     let count = (map.len() - from) / 8;
-    let first = Box::leak(Box::new(map)).as_mut_ptr();
-    // SAFETY: the mapping is page-aligned and `from` a multiple of 8 within it; it is never unmapped (leaked); any bit pattern is a
+    let first = map.as_mut_ptr();
+    std::mem::forget(map);
+    // SAFETY: the mapping is page-aligned and `from` a multiple of 8 within it; it is never unmapped (forgotten); any bit pattern is a
     // valid `AtomicU64`.
     Ok(unsafe { std::slice::from_raw_parts(first.add(from).cast::<AtomicU64>(), count) })
 }

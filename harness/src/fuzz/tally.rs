@@ -54,9 +54,25 @@ impl Head {
 /// The counters of an operation, in use.
 pub(crate) struct Tally {
     head: Head,
-    words: &'static [AtomicU64],
-    /// Whether they are in a file that somebody reads.
-    shared: bool,
+    words: Words,
+}
+
+/// Where the counters are.
+enum Words {
+    /// In a file that somebody reads.
+    Shared(&'static [AtomicU64]),
+    Own(Vec<AtomicU64>),
+}
+
+impl std::ops::Deref for Words {
+    type Target = [AtomicU64];
+
+    fn deref(&self) -> &[AtomicU64] {
+        match self {
+            Words::Shared(words) => words,
+            Words::Own(words) => words,
+        }
+    }
 }
 
 impl Tally {
@@ -67,9 +83,8 @@ impl Tally {
         let Some(folder) = std::env::var_os(FOLDER) else {
             let words = (0..PATHS + head.paths.len()).map(|_| AtomicU64::new(0));
             return Ok(Self {
-                words: Vec::leak(words.collect()),
+                words: Words::Own(words.collect()),
                 head,
-                shared: false,
             });
         };
         let path = PathBuf::from(folder).join(operation.name());
@@ -81,8 +96,7 @@ impl Tally {
         })?;
         Ok(Self {
             head,
-            words,
-            shared: true,
+            words: Words::Shared(words),
         })
     }
 
@@ -133,7 +147,7 @@ impl Tally {
     /// For whoever runs the target by hand.
     pub(crate) fn print(&self) {
         let inputs = self.words[INPUTS].load(Relaxed);
-        if self.shared || inputs == 0 {
+        if inputs == 0 || matches!(self.words, Words::Shared(_)) {
             return;
         }
         let mut text = format!("{}: {inputs} inputs\n", self.head.operation);
@@ -207,9 +221,8 @@ mod tests {
         let path = folder.path().join("op");
         let head = Head::new(&operation());
         let tally = |_| Tally {
-            words: Tally::map(&path, &head).unwrap(),
+            words: Words::Shared(Tally::map(&path, &head).unwrap()),
             head: head.clone(),
-            shared: true,
         };
         let [one, two] = [1, 2].map(tally);
         for tally in [&one, &two, &one] {

@@ -43,21 +43,3 @@ pub fn of<R>(name: &str, f: impl FnOnce(&Operation) -> R) -> R {
         None => panic!("there is no operation {name}: the target's name is wrong"),
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Cargo lists the targets; the encoder lists its operations.
-    #[test]
-    fn every_operation_has_a_target_of_its_name() {
-        let manifest = include_str!("../Cargo.toml");
-        for operation in q64_paths::operations() {
-            let name = operation.name();
-            assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}");
-            let file = format!("{}/fuzz_targets/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-            let text = std::fs::read_to_string(&file).expect(&file);
-            assert!(text.contains(&format!("target!(\"{name}\"")), "{file}");
-        }
-    }
-}

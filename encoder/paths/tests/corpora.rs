@@ -49,6 +49,11 @@ fn main() -> ExitCode {
         }
     }));
     trials.push(Trial::test("corpora_are_small", small));
+    trials.push(Trial::test(
+        "every_operation_has_a_target",
+        every_operation_has_a_target,
+    ));
+    trials.push(Trial::test("parsers", parsers));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -128,3 +133,49 @@ fn small() -> Result<(), Failed> {
     }
     Ok(())
 }
+
+/// Cargo lists the targets, and the encoder its operations.
+fn every_operation_has_a_target() -> Result<(), Failed> {
+    let fuzz = corpora().join("..");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml"))?;
+    for operation in q64_paths::operations() {
+        let name = operation.name();
+        let target = fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs")));
+        let calls = target.is_ok_and(|text| text.contains(&format!("target!(\"{name}\")")));
+        if !calls || !manifest.contains(&format!("name = \"{name}\"\n")) {
+            return Err(
+                format!("fuzz/fuzz_targets/{name}.rs, and its [[bin]], are missing").into(),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The corpora of the harness' own readers: none of them panics.
+fn parsers() -> Result<(), Failed> {
+    for (parser, reads) in PARSERS {
+        let mut read = 0;
+        for file in inputs(&corpora().join(parser)) {
+            read += usize::from(reads(&fs::read(&file)?));
+        }
+        // Or the corpus has gone stale.
+        if read == 0 {
+            return Err(format!("no input of fuzz/corpus/{parser} is one that it takes").into());
+        }
+    }
+    Ok(())
+}
+
+type Parser = (&'static str, fn(&[u8]) -> bool);
+
+const PARSERS: [Parser; 3] = [
+    ("known_answers", |data| {
+        pathproof::known_answers(&String::from_utf8_lossy(data)).is_ok()
+    }),
+    ("records", |data| {
+        pathproof_reports::read_from(std::io::Cursor::new(data), "corpus").is_ok()
+    }),
+    ("tokens", |data| {
+        pathproof::Case::parse(&String::from_utf8_lossy(data)).is_ok()
+    }),
+];

@@ -245,7 +245,16 @@ pub(crate) fn seeds(operation: &Operation, given: &[(&Params, &[u8])]) -> Vec<Ve
             let values: Vec<u8> = (0..operation.params.len())
                 .map(|param| ((value + param * number) % usize::from(DRAWN)) as u8)
                 .collect();
-            seeds.push(bytes(operation, places, How::Plain, &values, plain));
+            let seed = bytes(operation, places, How::Plain, &values, plain);
+            if operation.short.is_some() {
+                // One byte too few, and some too many.
+                seeds.extend([EXACT - 1, EXACT + 9].map(|room| {
+                    let mut seed = seed.clone();
+                    seed[3] = room;
+                    seed
+                }));
+            }
+            seeds.push(seed);
             if operation.from_bytes.is_some() {
                 let text = [[128 + number as u8, 0, 5].as_slice(), plain].concat();
                 seeds.push(bytes(operation, places, How::Damaged, &values, &text));
@@ -409,5 +418,6 @@ mod tests {
             assert!(has(&|case| case.input == place));
         }
         assert!(has(&|case| op.resolve(case).unwrap()[0].len() == 2 * 4096));
+        assert!(has(&|case| case.room == -1) && has(&|case| case.room > 0));
     }
 }

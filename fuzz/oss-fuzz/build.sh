@@ -21,15 +21,23 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 bootstrap=()
 # Their toolchain is a nightly; on a stable one, the flag of the sanitizer has to be let through.
 [[ $sanitizer == none ]] || rustc -V | grep -q nightly || bootstrap=(RUSTC_BOOTSTRAP=1)
-env "${bootstrap[@]}" RUSTC_WRAPPER="$PWD/fuzz/traced-alone" \
-  cargo fuzz build --release --sanitizer "$sanitizer" --target "$host" --debug-assertions --target-dir fuzz/target/oss-fuzz
+build() { env "${bootstrap[@]}" "$@"; }
+flags=(--release --sanitizer "$sanitizer" --target "$host" --debug-assertions)
+build RUSTC_WRAPPER="$PWD/fuzz/traced-alone" cargo fuzz build "${flags[@]}" --target-dir fuzz/target/oss-fuzz
+# What the parsers' targets are to explore is the harness itself.
+parsers=(known_answers records tokens)
+for name in "${parsers[@]}"; do
+  build cargo fuzz build "${flags[@]}" --target-dir fuzz/target/oss-fuzz-parsers "$name"
+done
 
 mkdir -p "$OUT"
 for file in fuzz/fuzz_targets/*.rs; do
   name=$(basename "$file" .rs)
   # What is planted would be found.
   [[ $name != planted_* ]] || continue
-  cp "fuzz/target/oss-fuzz/$host/release/$name" "$OUT/"
+  built=fuzz/target/oss-fuzz
+  [[ " ${parsers[*]} " != *" $name "* ]] || built=fuzz/target/oss-fuzz-parsers
+  cp "$built/$host/release/$name" "$OUT/"
   zip --quiet --junk-paths --recurse-paths "$OUT/${name}_seed_corpus.zip" "fuzz/corpus/$name"
   for dictionary in "$name" "${name%%_*}"; do
     if [[ -e fuzz/dictionaries/$dictionary.dict ]]; then

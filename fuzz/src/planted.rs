@@ -1,4 +1,4 @@
-//! Faults that only fuzzing finds: each is wrong for so few inputs that no sweep or random case meets it. `ci/fuzz-planted` shows that
+//! Faults that only fuzzing finds: each is wrong for so few inputs that no sweep or random case meets it. `ci/fuzz --planted` shows that
 //! a fuzz target does, and how soon; METHODOLOGY.md has the table.
 
 use std::hint::black_box;

@@ -205,8 +205,8 @@ pub(crate) struct Bench {
     parts: Vec<Buffer>,
     output: Buffer,
     poison: Poison,
-    /// What an output buffer holds before a call: never 0, so that a byte which the path leaves as it was is not the byte that is due,
-    /// and never the byte that is due.
+    /// What an output buffer holds before a call: the bytes that are due, each changed in the same bits, of which there is at least
+    /// one, so that none that the path leaves as it was is the byte that is due.
     stale: Vec<u8>,
     page: &'static Page,
     /// Whether paths are called in the window, where instructions are counted.

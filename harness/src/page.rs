@@ -88,9 +88,9 @@ impl Page {
         Ok(unsafe { &*first.cast::<Page>() })
     }
 
-    /// Whether a path is at work.
-    pub(crate) fn is_calling(&self) -> bool {
-        self.phase.load(Relaxed) == 2
+    /// Whether nothing of a client's is at work.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase.load(Relaxed) == 0
     }
 
     pub(crate) fn idle(&self) {
@@ -164,7 +164,8 @@ impl Page {
 /// # Errors
 /// The file cannot be mapped, or is shorter; `from` and its length are to be multiples of 8.
 pub(crate) fn words(file: &std::fs::File, from: usize) -> io::Result<&'static [AtomicU64]> {
-    // SAFETY: whoever else has the file mapped came through here, too, and accesses its words through atomics alone.
+    // SAFETY: the file is one of counters, in a folder that whoever runs the target has made for them. Other targets map it through
+    // here, too, and all access its words through atomics alone; nobody makes it shorter while they run.
     let mut map = unsafe { memmap2::MmapMut::map_mut(file) }?;
     if map.len() < from || !from.is_multiple_of(8) || !map.len().is_multiple_of(8) {
         let why = format!("{} bytes are no words from byte {from} on", map.len());

@@ -1,53 +1,68 @@
 //! `fuzz`: runs a fuzz target, reads what its engine says, and gives an account of what each path took. `seeds`: a corpus to begin with.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use super::session::{Session, complain, default_out, nearest, program};
 use super::{Common, FuzzArgs};
-use crate::case::{crc32, mix};
-use crate::fuzz::{Counts, FOLDER, LONGEST, ONLY, TOKEN, made_from, read, seeds as seeds_of};
+use crate::case::{Case, crc32, mix};
+use crate::fuzz::{Counts, FOLDER, Head, LONGEST, ONLY, TOKEN, made_from, read, seeds as seeds_of};
 use crate::ledger::exit;
 use crate::operation::Operation;
-use crate::plan::quoted;
+use crate::plan::{Settings, quoted};
 use crate::vectors;
+use crate::verdict::Verdict;
+use crate::worker::protocol::{Reply, Request};
+use crate::worker::{Host, Launch, Stop};
 
-/// Seconds beyond its own limit after which a target is taken for stuck: its last input may take as long as a call may.
-const GRACE: u64 = 60;
+/// Seconds beyond its own limit, and that of one input, after which a target is taken for stuck.
+const GRACE: u64 = 30;
+/// No line of an engine that matters is longer.
+const LINE: u64 = 64 << 10;
+/// Flags of the engine by which several processes share one ledger, or findings are left out.
+const NOT_TAKEN: [&str; 5] = [
+    "-fork=",
+    "-jobs=",
+    "-workers=",
+    "-ignore_",
+    "-artifact_prefix=",
+];
+/// What the files of findings begin with.
+const ARTIFACTS: [&str; 4] = ["crash-", "timeout-", "oom-", "leak-"];
 
 /// Runs a target, and shows its ledger.
 pub(super) fn fuzz(
     common: &Common,
+    launch: &Launch,
     operations: &[Operation],
     args: &FuzzArgs,
 ) -> Result<u8, String> {
-    let target = Target::new(operations, args)?;
-    if let (Some(operation), false) = (target.operation, args.require.is_empty()) {
-        known(operation, &args.require)?;
+    let of_engine = |flag: &&String| NOT_TAKEN.iter().any(|not| flag.starts_with(not));
+    if let Some(flag) = args.engine.iter().find(of_engine) {
+        return Err(format!(
+            "{flag}: one process is run, and its findings are not left out; --artifacts says where they go"
+        ));
     }
+    let target = Target::new(launch, operations, args)?;
     if let Some(operation) = target.operation {
-        let paths = || {
-            operation
-                .paths
-                .iter()
-                .map(|path| format!("{}/{}", path.isa, path.delivery))
-        };
-        if let Some(name) = args
-            .only
-            .iter()
-            .find(|name| paths().all(|path| path != **name))
-        {
-            return Err(format!(
-                "--only {name}: {} has no path of that name; the nearest are {}",
-                operation.name(),
-                nearest(name, paths())
-            ));
-        }
+        let paths = operation.paths.iter();
+        let names = paths.map(|path| format!("{}/{}", path.isa, path.delivery));
+        all_known("--only", &args.only, operation, &names.collect::<Vec<_>>())?;
+        let isas = operation.paths.iter().map(|path| path.isa.to_string());
+        all_known(
+            "--require",
+            &args.require,
+            operation,
+            &isas.collect::<Vec<_>>(),
+        )?;
     }
     let seed = args
         .seed
@@ -69,20 +84,26 @@ fn clock() -> u64 {
     since.map_or(0, |since| since.as_nanos() as u64)
 }
 
-fn known(operation: &Operation, required: &[String]) -> Result<(), String> {
-    let isas = || operation.paths.iter().map(|path| path.isa.to_string());
-    match required.iter().find(|name| isas().all(|isa| isa != **name)) {
+/// Names of paths that the operation has not.
+fn all_known(
+    flag: &str,
+    names: &[String],
+    operation: &Operation,
+    known: &[String],
+) -> Result<(), String> {
+    match names.iter().find(|name| !known.contains(name)) {
         None => Ok(()),
         Some(name) => Err(format!(
-            "--require {name}: {} has no path of that name; the nearest are {}",
+            "{flag} {name}: {} has no path of that name; the nearest are {}",
             operation.name(),
-            nearest(name, isas())
+            nearest(name, known.iter().cloned())
         )),
     }
 }
 
 /// The program to be run, and the operation that it is a target of.
 struct Target<'a> {
+    launch: &'a Launch,
     program: &'a Path,
     name: String,
     operation: Option<&'a Operation>,
@@ -141,7 +162,12 @@ impl Said {
         } else if let Some(summary) = value("SUMMARY: ") {
             self.summary = Some(summary.into());
         } else if let Some((_, path)) = line.split_once("Test unit written to ") {
-            self.artifact = Some(path.trim().into());
+            // Inputs that are only slow are written, too.
+            let path = PathBuf::from(path.trim());
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if ARTIFACTS.iter().any(|of| name.starts_with(of)) {
+                self.artifact = Some(path);
+            }
         } else if operation.is_some_and(|name| {
             line.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with('/'))
@@ -152,15 +178,26 @@ impl Said {
         }
     }
 
-    /// Whether the engine has found something.
+    /// Whether body, engine or sanitizer have found something, whatever the exit code is.
     fn found(&self) -> bool {
-        self.exit != Some(0)
-            && (self.token.is_some() || self.artifact.is_some() || self.summary.is_some())
+        self.token.is_some() || self.artifact.is_some() || self.summary.is_some()
+    }
+
+    /// The verdict of a finding of which the body had no time to speak.
+    fn verdict(&self) -> &'static str {
+        match self.summary.as_deref().unwrap_or_default() {
+            summary if summary.contains("timeout") => "timed out",
+            _ => "crashed",
+        }
     }
 }
 
 impl<'a> Target<'a> {
-    fn new(operations: &'a [Operation], args: &'a FuzzArgs) -> Result<Self, String> {
+    fn new(
+        launch: &'a Launch,
+        operations: &'a [Operation],
+        args: &'a FuzzArgs,
+    ) -> Result<Self, String> {
         let program = &args.target;
         let cannot = |why: &str| format!("cannot run the target {}: {why}", program.display());
         if !program.is_file() {
@@ -201,6 +238,7 @@ impl<'a> Target<'a> {
         }
         let tally = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
         Ok(Self {
+            launch,
             program,
             name,
             operation,
@@ -214,16 +252,16 @@ impl<'a> Target<'a> {
         let program = self.program.canonicalize();
         let program = program.unwrap_or_else(|_| self.program.to_path_buf());
         let bar = bar(common, args.seconds, &self.name);
+        let mut prefix = OsString::from("-artifact_prefix=");
+        prefix.push(&self.artifacts);
+        prefix.push("/");
         let mut child = Command::new(program)
             .args(&args.corpus)
             .arg(format!("-seed={seed}"))
             .arg(format!("-max_total_time={}", args.seconds))
             .arg(format!("-max_len={}", args.longest))
-            .arg(format!(
-                "-timeout={}",
-                args.limits.timeout_ms()?.div_ceil(1000)
-            ))
-            .arg(format!("-artifact_prefix={}/", self.artifacts.display()))
+            .arg(format!("-timeout={}", args.timeout))
+            .arg(prefix)
             .arg("-print_final_stats=1")
             .args(&args.engine)
             .env(FOLDER, self.tally.path())
@@ -234,38 +272,39 @@ impl<'a> Target<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| format!("cannot run the target {}: {e}", self.program.display()))?;
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let mut said = Said::default();
         let operation = self.operation.map(Operation::name);
-        if let Some(stderr) = child.stderr.take() {
-            for line in BufReader::new(stderr).split(b'\n') {
-                let line = line.map_err(|e| format!("cannot read what the target says: {e}"))?;
-                let line = String::from_utf8_lossy(&line);
-                said.line(&line, operation);
+        let lines = lines(child.stderr.take());
+        let last = started + Duration::from_secs(args.seconds + args.timeout + GRACE);
+        let status = listen(&mut child, &lines, last, &mut |line| {
+            if let Some(line) = line {
+                said.line(line, operation);
                 if args.verbose {
-                    bar.suspend(|| common.note(&line));
-                }
-                bar.set_position(started.elapsed().as_secs().min(args.seconds));
-                bar.set_message(status(&said, started.elapsed().as_secs_f64()));
-                if started.elapsed().as_secs() > args.seconds + GRACE {
-                    // Whoever talks on beyond all limits.
-                    let _ = child.kill();
+                    bar.suspend(|| common.note(line));
                 }
             }
-        }
-        let status = child
-            .wait()
-            .map_err(|e| format!("cannot wait for the target: {e}"))?;
+            bar.set_position(started.elapsed().as_secs().min(args.seconds));
+            bar.set_message(progress(&said, started.elapsed().as_secs_f64()));
+        });
         bar.finish_and_clear();
+        let status = status?;
         said.seconds = started.elapsed().as_secs_f64();
         said.exit = status.code();
-        if self.operation.is_some() {
-            said.counts = Some(read(&self.tally.path().join(&self.name)).map_err(|why| {
+        if let Some(operation) = self.operation {
+            let counts = read(&self.tally.path().join(&self.name)).map_err(|why| {
                 format!(
                     "the target {} has counted nothing: {why}; it is to call pathproof::fuzz; the last that it said: {}",
                     self.name, said.last
                 )
-            })?);
+            })?;
+            if counts.head != Head::new(operation) {
+                return Err(format!(
+                    "the target {} has other paths than this program: build both anew",
+                    self.name
+                ));
+            }
+            said.counts = Some(counts);
         }
         if status.success() || said.found() {
             return Ok(said);
@@ -279,7 +318,7 @@ impl<'a> Target<'a> {
     /// What became of the run: a row for each path, figures, the finding.
     fn records(&self, args: &FuzzArgs, seed: u32, said: &Said) -> Result<Vec<Record>, String> {
         let finding = if said.found() {
-            Some(self.finding(args, seed, said)?)
+            Some(self.finding(args, seed, said))
         } else {
             None
         };
@@ -337,93 +376,140 @@ impl<'a> Target<'a> {
     }
 
     /// The finding, with the one command that repeats it.
-    fn finding(&self, args: &FuzzArgs, seed: u32, said: &Said) -> Result<Finding, String> {
+    fn finding(&self, args: &FuzzArgs, seed: u32, said: &Said) -> Finding {
         let summary = said.summary.as_deref().unwrap_or("the process ended");
-        let again = |file: &Path| {
-            let args = [
-                self.program.display().to_string(),
-                file.display().to_string(),
-            ];
-            args.map(|arg| quoted(&arg)).join(" ")
+        let mut finding = Finding {
+            operation: self.name.clone(),
+            isa: String::new(),
+            delivery: String::new(),
+            verdict: said.verdict().into(),
+            detail: summary.into(),
+            dump: None,
+            token: String::new(),
+            command: self.again(args, seed, said.artifact.as_deref()),
         };
-        let without = || {
-            let corpus = args
-                .corpus
-                .iter()
-                .map(|folder| folder.display().to_string());
-            let target = self.program.display().to_string();
-            let args: Vec<_> = [target].into_iter().chain(corpus).collect();
-            let args: Vec<_> = args.iter().map(|arg| quoted(arg)).collect();
-            format!("{} -seed={seed}", args.join(" "))
-        };
+        if let Some(artifact) = &said.artifact {
+            finding.detail += &format!(" (the input: {})", artifact.display());
+        }
         let Some(operation) = self.operation else {
-            let command = said.artifact.as_deref().map_or_else(without, again);
-            return Ok(Finding {
-                operation: self.name.clone(),
-                isa: String::new(),
-                delivery: String::new(),
-                verdict: "crashed".into(),
-                detail: summary.into(),
-                dump: None,
-                token: said
-                    .artifact
-                    .as_ref()
-                    .map_or_else(String::new, |path| path.display().to_string()),
-                command,
-            });
+            finding.token = said
+                .artifact
+                .as_ref()
+                .map_or_else(String::new, |path| path.display().to_string());
+            return finding;
         };
         // The body has named the path and the token, or was stopped at its work, of which the engine kept the input.
-        let path = said
-            .counts
-            .as_ref()
-            .and_then(|counts| counts.head.paths.get(counts.at_work?));
-        let (mut isa, mut delivery) = path
-            .map(|(isa, delivery, _)| (isa.clone(), delivery.clone()))
-            .unwrap_or_default();
-        let (mut verdict, mut detail) = ("crashed".to_string(), summary.to_string());
+        let at_work = said.counts.as_ref().and_then(|counts| {
+            let path = counts.at_work?;
+            counts.head.paths.get(path)
+        });
+        if let Some((isa, delivery, _)) = at_work {
+            (finding.isa, finding.delivery) = (isa.clone(), delivery.clone());
+        }
         if let Some(what) = &said.what {
-            let rest = what.split_once(": ");
-            let (name, rest) = rest.unwrap_or((what, ""));
-            let mut name = name.splitn(2, '/').skip(1);
-            if let Some((of, by)) = name.next().and_then(|name| name.rsplit_once('/')) {
-                (isa, delivery) = (of.into(), by.into());
+            let (name, rest) = what.split_once(": ").unwrap_or((what, ""));
+            let path = name
+                .split_once('/')
+                .and_then(|(_, path)| path.rsplit_once('/'));
+            if let Some((isa, delivery)) = path {
+                (finding.isa, finding.delivery) = (isa.into(), delivery.into());
             }
             let (kind, more) = rest.split_once(": ").unwrap_or((rest, ""));
-            (verdict, detail) = (kind.into(), more.into());
+            (finding.verdict, finding.detail) = (kind.into(), more.into());
         }
-        let token = match (&said.token, &said.artifact) {
-            (Some(token), _) => token.clone(),
-            (None, Some(artifact)) => {
-                let data = crate::case::read_file(artifact)?;
-                let case = made_from(operation, &data, args.longest)?;
-                case.token(&self.artifacts)
-                    .map_err(|e| format!("cannot write to {}: {e}", self.artifacts.display()))?
+        let case = match (&said.token, &said.artifact) {
+            (Some(token), _) => Case::parse(token),
+            (None, Some(artifact)) => crate::case::read_file(artifact)
+                .and_then(|data| made_from(operation, &data, args.longest as usize)),
+            (None, None) => Err("there is neither a token nor an input".into()),
+        };
+        let token = case.and_then(|case| {
+            let token = case
+                .token(&self.artifacts)
+                .map_err(|e| format!("cannot write to {}: {e}", self.artifacts.display()))?;
+            Ok((case, token))
+        });
+        match token {
+            Ok((case, token)) => {
+                finding.token = token;
+                let named = |path: &crate::operation::CodePath| {
+                    path.isa == finding.isa && path.delivery == finding.delivery
+                };
+                let subject = operation.paths.iter().position(named);
+                match subject.map(|subject| self.alone(args, operation, subject, &case)) {
+                    Some(true) => {
+                        finding.command = format!(
+                            "{} replay {} {} --timeout {}",
+                            program(),
+                            quoted(&finding.token),
+                            finding.name(),
+                            args.timeout
+                        );
+                    }
+                    // What only this build notices, or only after what came before.
+                    Some(false) => {
+                        finding.detail += "; the case alone agrees in this program: only the target notices, or state is kept between calls"
+                    }
+                    None => {}
+                }
             }
-            (None, None) => String::new(),
+            Err(why) => finding.detail += &format!("; no token: {why}"),
+        }
+        finding
+    }
+
+    /// Whether a case alone, in a fresh process of this program, is a finding as well.
+    fn alone(&self, args: &FuzzArgs, operation: &Operation, subject: usize, case: &Case) -> bool {
+        let settings = Settings {
+            timeout: args.timeout * 1000,
+            ..Settings::default()
         };
-        let command = match token.as_str() {
-            "" => without(),
-            token if isa.is_empty() => format!("{} replay {}", program(), quoted(token)),
-            token => format!(
-                "{} replay {} {}/{isa}/{delivery}",
-                program(),
-                quoted(token),
-                self.name
-            ),
+        let Ok(mut host) = Host::new(self.launch, &settings) else {
+            return false;
         };
-        Ok(Finding {
-            operation: self.name.clone(),
-            isa,
-            delivery,
-            verdict,
-            detail: match &said.artifact {
-                Some(path) => format!("{detail} (the input: {})", path.display()),
-                None => detail,
-            },
-            dump: None,
-            token,
-            command,
+        let Ok(catalog) = host.catalog() else {
+            return false;
+        };
+        let named =
+            |entry: &crate::worker::protocol::OperationEntry| entry.name == operation.name();
+        let Some(number) = catalog.operations.iter().position(named) else {
+            return false;
+        };
+        let laws = (0..operation.laws.len()).map(Some);
+        std::iter::once(None).chain(laws).any(|law| {
+            let request = Request::Try {
+                operation: number,
+                subject,
+                case: case.clone(),
+                law,
+            };
+            match host.ask(&request, &mut |_, _, _| {}) {
+                Ok(Reply::Verdict(verdict)) => verdict.is_finding(),
+                Err(Stop::Death(death)) => death.verdict() != Verdict::Agrees,
+                _ => false,
+            }
         })
+    }
+
+    /// The command that runs the target again: on the input alone, or all of it.
+    fn again(&self, args: &FuzzArgs, seed: u32, artifact: Option<&Path>) -> String {
+        let word = |path: &Path| quoted(&path.display().to_string());
+        let mut command = format!("{LONGEST}={} ", args.longest);
+        if !args.only.is_empty() {
+            command += &format!("{ONLY}={} ", args.only.join(","));
+        }
+        command += &word(self.program);
+        match artifact {
+            Some(artifact) => command + " " + &word(artifact),
+            None => {
+                let corpora = args
+                    .corpus
+                    .iter()
+                    .map(|folder| format!(" {}", word(folder)));
+                let corpora: String = corpora.collect();
+                format!("{command}{corpora} -seed={seed} -max_len={}", args.longest)
+            }
+        }
     }
 
     /// The exit code and one sentence for it.
@@ -433,32 +519,97 @@ impl<'a> Target<'a> {
             return (exit::FINDING, sentence);
         }
         let Some(counts) = &said.counts else {
-            return match said.inputs {
-                Some(1..) => (exit::PASS, format!("no input makes {} fail", self.name)),
+            return match (said.inputs, said.edges) {
+                (Some(1..), Some(1..)) => {
+                    (exit::PASS, format!("no input makes {} fail", self.name))
+                }
+                (Some(1..), _) => (
+                    exit::NOTHING,
+                    "the target is not instrumented, so that its inputs were drawn blindly".into(),
+                ),
                 _ => (exit::NOTHING, "the target took no input".into()),
             };
         };
         let mut unmet = Vec::new();
-        for ((isa, delivery, unavailable), took) in args.asked(counts) {
-            match unavailable {
-                Some(why) if args.require.contains(isa) => {
-                    unmet.push(format!(
-                        "{isa}/{delivery} is required, and unavailable: {why}"
-                    ));
-                }
-                None if *took == 0 => unmet.push(format!("{isa}/{delivery} took no input")),
-                _ => {}
+        for (isa, delivery, unavailable) in &counts.head.paths {
+            if let (Some(why), true) = (unavailable, args.require.contains(isa)) {
+                unmet.push(format!(
+                    "{isa}/{delivery} is required, and unavailable: {why}"
+                ));
             }
         }
-        match unmet.is_empty() {
-            true => {
-                let sentence = format!(
-                    "every path that can run here agrees with the reference on {} inputs",
-                    counts.inputs
-                );
-                (exit::PASS, sentence)
+        for name in &args.require {
+            if args.asked(counts).all(|((isa, ..), _)| isa != name) {
+                unmet.push(format!("{name} is required, and --only leaves it out"));
             }
-            false => (exit::NOTHING, unmet.join("; ")),
+        }
+        for ((isa, delivery, unavailable), took) in args.asked(counts) {
+            if unavailable.is_none() && *took == 0 {
+                unmet.push(format!("{isa}/{delivery} took no input"));
+            }
+        }
+        if args.asked(counts).all(|(_, took)| *took == 0) {
+            unmet.push("no path took an input".into());
+        }
+        if !unmet.is_empty() {
+            return (exit::NOTHING, unmet.join("; "));
+        }
+        let sentence = format!(
+            "every path that can run here agrees with the reference on {} inputs",
+            counts.inputs
+        );
+        (exit::PASS, sentence)
+    }
+}
+
+/// What the target says, a line at a time, from a thread of its own: who says nothing must not keep us waiting.
+fn lines(stderr: Option<ChildStderr>) -> Receiver<String> {
+    let (to, from) = sync_channel(1024);
+    std::thread::spawn(move || {
+        let mut stderr = BufReader::new(stderr?);
+        loop {
+            let mut line = Vec::new();
+            let taken = stderr.by_ref().take(LINE).read_until(b'\n', &mut line);
+            if taken.unwrap_or(0) == 0 {
+                return None::<()>;
+            }
+            let line = String::from_utf8_lossy(&line).trim_end().to_string();
+            to.send(line).ok()?;
+        }
+    });
+    from
+}
+
+/// Takes the lines of a child until it has ended, or is ended because its time is up. `take` is called some times a second, too.
+fn listen(
+    child: &mut Child,
+    lines: &Receiver<String>,
+    last: Instant,
+    take: &mut dyn FnMut(Option<&str>),
+) -> Result<std::process::ExitStatus, String> {
+    const TICK: Duration = Duration::from_millis(200);
+    let failed = |e: std::io::Error| format!("cannot wait for the target: {e}");
+    loop {
+        match lines.recv_timeout(TICK) {
+            Ok(line) => take(Some(&line)),
+            Err(RecvTimeoutError::Timeout) => take(None),
+            // Whoever closes stderr may go on.
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK),
+        }
+        if Instant::now() > last {
+            child.kill().map_err(failed)?;
+            child.wait().map_err(failed)?;
+            return Err("the target did not end in time, and was killed".into());
+        }
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            // What it said before; a grandchild may keep the pipe open.
+            while let Ok(line) = lines.recv_timeout(TICK) {
+                take(Some(&line));
+                if Instant::now() > last {
+                    break;
+                }
+            }
+            return Ok(status);
         }
     }
 }
@@ -471,13 +622,13 @@ impl FuzzArgs {
     ) -> impl Iterator<Item = (&'a (String, String, Option<String>), &'a u64)> {
         let rows = counts.head.paths.iter().zip(&counts.took);
         rows.filter(|((isa, delivery, _), _)| {
-            let is = |name: &String| name.split_once('/') == Some((isa, delivery));
+            let is = |name: &String| name.rsplit_once('/') == Some((isa, delivery));
             self.only.is_empty() || self.only.iter().any(is)
         })
     }
 }
 
-fn status(said: &Said, seconds: f64) -> String {
+fn progress(said: &Said, seconds: f64) -> String {
     match (said.inputs, said.edges) {
         (Some(inputs), Some(edges)) => {
             format!(
@@ -518,6 +669,13 @@ pub(super) fn seeds(
             .entry(&known.operation)
             .or_default()
             .push(given);
+    }
+    for name in by_operation.keys() {
+        if operations.iter().all(|of| of.name() != *name) {
+            common.note(format_args!(
+                "there is no operation {name}: its known answers are left out"
+            ));
+        }
     }
     let none = Vec::new();
     let mut written = 0;
@@ -579,11 +737,17 @@ mod tests {
         assert_eq!(said.summary.as_deref(), Some("libFuzzer: deadly signal"));
         assert_eq!(said.artifact, Some("a b/crash-12".into()));
         assert_eq!(said.last, "Base64: AAAA");
-        // Findings are those of a process that failed.
-        said.exit = Some(0);
-        assert!(!said.found());
-        said.exit = Some(77);
         assert!(said.found());
+        assert_eq!(said.verdict(), "crashed");
+        said.line("SUMMARY: libFuzzer: timeout", None);
+        assert_eq!(said.verdict(), "timed out");
+        // What is only slow is none.
+        let mut slow = Said::default();
+        slow.line(
+            "artifact_prefix='a/'; Test unit written to a/slow-unit-12",
+            None,
+        );
+        assert!(!slow.found());
     }
 
     #[test]

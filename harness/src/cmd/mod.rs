@@ -301,11 +301,12 @@ struct FuzzArgs {
     /// The longest input, in bytes, and the most plain bytes that a case is made from.
     #[arg(
         long,
-        default_value_t = crate::fuzz::USUAL_LONGEST,
+        default_value_t = crate::fuzz::USUAL_LONGEST as u64,
+        value_parser = clap::value_parser!(u64).range(1..=268_435_456),
         value_name = "BYTES",
         env = "PATHPROOF_LONGEST"
     )]
-    longest: usize,
+    longest: u64,
     /// The only paths that are called, as `avx2/fills`: all others, say, than those of which a finding is known.
     #[arg(
         long,
@@ -331,11 +332,18 @@ struct FuzzArgs {
     /// All that the engine says, on stderr.
     #[arg(short, long)]
     verbose: bool,
-    #[command(flatten)]
-    limits: Limits,
-    /// Further arguments of the engine.
+    /// Further arguments of the engine, which is one process: none that begin others or leave out findings.
     #[arg(last = true)]
     engine: Vec<String>,
+    /// Seconds that one input may take, on all paths, before it is a finding.
+    #[arg(
+        long,
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        value_name = "SECONDS",
+        env = "PATHPROOF_TIMEOUT"
+    )]
+    timeout: u64,
 }
 
 #[derive(Args, Clone)]
@@ -476,7 +484,7 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
         }) => call::call(common, operations, path, *length, *empty),
         Some(Verb::Mutate(args)) => mutate::mutate(common, &launch, args),
         Some(Verb::Replay(args)) => replay::replay(common, &launch, operations, args),
-        Some(Verb::Fuzz(args)) => fuzz::fuzz(common, operations, args),
+        Some(Verb::Fuzz(args)) => fuzz::fuzz(common, &launch, operations, args),
         Some(Verb::Seeds { folder, known }) => {
             fuzz::seeds(common, operations, folder, known.as_deref())
         }

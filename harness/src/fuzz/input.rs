@@ -256,7 +256,7 @@ pub(crate) fn seeds(operation: &Operation, given: &[(&Params, &[u8])]) -> Vec<Ve
             }
             seeds.push(seed);
             if operation.from_bytes.is_some() {
-                let text = [[128 + number as u8, 0, 5].as_slice(), plain].concat();
+                let text = [[128 | number as u8, 0, 5].as_slice(), plain].concat();
                 seeds.push(bytes(operation, places, How::Damaged, &values, &text));
             }
         }

@@ -17,7 +17,7 @@ use input::case;
 pub(crate) use input::seeds;
 use tally::Tally;
 #[cfg(feature = "cli")]
-pub(crate) use tally::{Counts, FOLDER, read};
+pub(crate) use tally::{Counts, FOLDER, Head, read};
 
 /// The environment variable that says from how many plain bytes a case is made at most. Bytes of an input may be repeated, so that the
 /// engine's own limit is none.
@@ -43,7 +43,8 @@ pub(crate) const TOKEN: &str = "token: ";
 /// are called, as `avx2/fills,auto/returns`: all others, say, than those of which a finding is known.
 ///
 /// How many inputs each path took is counted in a file of the folder that `PATHPROOF_TALLY` names, which is right at any instant;
-/// without the variable, the counts are printed on stderr when the process exits.
+/// without the variable, the counts are printed on stderr when the process comes to its end by itself, as libFuzzer does when its time
+/// is up.
 ///
 /// # Panics
 /// Never: on a finding it prints the path, the verdict and the case's token on stderr, and aborts the process, which is what a
@@ -65,6 +66,7 @@ thread_local! {
 
 struct Body {
     bench: Bench,
+    page: &'static Page,
     tallies: BTreeMap<String, Tally>,
     longest: usize,
     only: Vec<String>,
@@ -73,18 +75,28 @@ struct Body {
 impl Body {
     fn new() -> Self {
         let page = Page::private();
-        // A panic of a path is a verdict, and no end of the process, which is what a fuzzer's hook would make of it.
+        // A panic of a path or a reference is a verdict, and no end of the process, which is what a fuzzer's hook would make of it.
         let other = take_hook();
         set_hook(Box::new(move |panic| {
-            if !page.is_calling() {
+            if page.is_idle() {
                 other(panic);
             }
         }));
         let variable = |name| std::env::var(name).unwrap_or_default();
+        let longest = match variable(LONGEST).as_str() {
+            "" => Some(USUAL_LONGEST),
+            number => number.parse().ok().filter(|longest| *longest > 0),
+        };
         Self {
             bench: Bench::new(page),
+            page,
             tallies: BTreeMap::new(),
-            longest: variable(LONGEST).parse().unwrap_or(USUAL_LONGEST),
+            longest: longest.unwrap_or_else(|| {
+                stop(&format!(
+                    "{LONGEST}={}: a number of bytes was expected",
+                    variable(LONGEST)
+                ))
+            }),
             only: names(&variable(ONLY)),
         }
     }
@@ -92,6 +104,7 @@ impl Body {
     fn run(&mut self, operation: &Operation, data: &[u8]) {
         let Self {
             bench,
+            page,
             tallies,
             longest,
             only,
@@ -99,19 +112,25 @@ impl Body {
         let tally = match tallies.get(operation.name()) {
             Some(tally) => tally,
             None => {
-                let tally = Tally::open(operation).unwrap_or_else(|why| {
-                    eprintln!("{}: {why}", operation.name());
-                    std::process::abort()
-                });
+                let name = operation.name();
+                let tally =
+                    Tally::open(operation).unwrap_or_else(|why| stop(&format!("{name}: {why}")));
+                let unknown =
+                    |only: &&String| operation.paths.iter().all(|path| !is_named(path, only));
+                if let Some(only) = only.iter().find(unknown) {
+                    stop(&format!("{ONLY}: {name} has no path {only}"));
+                }
                 tallies.entry(operation.name().into()).or_insert(tally)
             }
         };
         tally.input();
-        let case = case(operation, data, *longest);
+        page.preparing(0);
+        let case = made_from(operation, data, *longest).unwrap_or_else(|why| stop(&why));
         let prepared = match Prepared::new(operation, &case) {
             Ok(prepared) => prepared,
             Err(why) => abort(operation, "reference", &case, &why),
         };
+        page.idle();
         let paths = || {
             let all = operation.paths.iter().enumerate();
             all.filter(|(_, path)| path.unavailable.is_none() && is_asked_for(only, path))
@@ -152,16 +171,21 @@ impl Drop for Body {
     }
 }
 
+/// Ends the process: nothing can be fuzzed so.
+fn stop(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::abort()
+}
+
 /// Whether the laws are held against an input: always the same of the same bytes.
 fn is_lawful(data: &[u8]) -> bool {
-    let word = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .take(8)
-            .fold(0, |word, b| word << 8 | u64::from(*b))
-    };
-    let (first, last) = data.split_at(data.len() / 2);
-    mix(&[data.len() as u64, word(first), word(last)]).is_multiple_of(LAWFUL)
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, b| word << 8 | u64::from(*b));
+    let of_all = data.chunks(8).fold(data.len() as u64, |sum, bytes| {
+        (sum ^ word(bytes))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+    });
+    mix(&[of_all]).is_multiple_of(LAWFUL)
 }
 
 /// The names between commas.
@@ -170,13 +194,16 @@ pub(crate) fn names(list: &str) -> Vec<String> {
     names.map(String::from).collect()
 }
 
+/// Whether this is the path's `ISA/DELIVERY`; an ISA may have a slash.
+fn is_named(path: &CodePath, name: &str) -> bool {
+    name.rsplit_once('/') == Some((&path.isa, &path.delivery))
+}
+
 fn is_asked_for(only: &[String], path: &CodePath) -> bool {
-    let is = |name: &String| name.split_once('/') == Some((&path.isa, &path.delivery));
-    only.is_empty() || only.iter().any(is)
+    only.is_empty() || only.iter().any(|name| is_named(path, name))
 }
 
 /// The case that [`fuzz`] makes of `data`, or what went wrong in making its input.
-#[cfg(feature = "cli")]
 pub(crate) fn made_from(
     operation: &Operation,
     data: &[u8],

@@ -31,7 +31,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    fn new(operation: &Operation) -> Self {
+    pub(crate) fn new(operation: &Operation) -> Self {
         let path = |path: &crate::operation::CodePath| {
             let why = path.unavailable.as_ref().map(ToString::to_string);
             (path.isa.to_string(), path.delivery.to_string(), why)

@@ -31,6 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_death_names_path_and_case,
         ),
         of("targets_that_are_none_are_exit_2", targets_that_are_none),
+        of(
+            "a_fault_of_state_is_repeated_by_the_target",
+            a_fault_of_state_is_repeated_by_the_target,
+        ),
         of("seeds_are_written_for_each_operation", seeds_are_written),
     ];
     trials.extend(
@@ -117,25 +121,36 @@ const SURVIVED: &str = "survived";
 
 fn found(path: &str, due: bool) -> Result<(), Failed> {
     let (operation, only) = path.split_once('/').expect("a path has an operation");
+    let tally = scratch(&format!("account of {}", path.replace('/', " ")));
+    fs::create_dir_all(&tally).expect("a folder");
     let output = command(program())
         .arg(operation)
         .env(MAIN, "drawn")
         .env("PATHPROOF_ONLY", only)
         .env("PATHPROOF_LONGEST", "70000")
+        .env("PATHPROOF_TALLY", &tally)
         .output()
         .expect("the child starts");
     let said = String::from_utf8_lossy(&output.stderr);
     let survived = String::from_utf8_lossy(&output.stdout).contains(SURVIVED);
-    // Who is stopped by a guard page says nothing; who is found out is named.
-    let named = said.is_empty() || output.status.code().is_some() || said.contains(path);
+    // The body names a path, or its account says which one was at work.
+    let account = fs::read(tally.join(operation)).expect("an account");
+    let named = said.contains(path) || at_work(&account);
     match (survived, due) {
         (true, true) => Err(format!("{path} agreed on {INPUTS} drawn inputs\n{said}").into()),
         (false, false) => Err(format!("{path} was found: it belongs to FOUND\n{said}").into()),
-        (false, true) if !named && !said.contains("double free") && !said.contains("overflow") => {
-            Err(format!("{path} is not named:\n{said}").into())
-        }
+        (false, true) if !named => Err(format!("{path} is not named:\n{said}").into()),
         _ => Ok(()),
     }
+}
+
+/// Whether a path was at work when the process ended: the second word behind the first line.
+fn at_work(account: &[u8]) -> bool {
+    let line = account
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .expect("a line");
+    account[line + 1 + 8..][..8] != [0; 8]
 }
 
 /// The child: the body on drawn inputs, until it is stopped.
@@ -279,6 +294,14 @@ fn a_target_has_a_ledger() {
         2,
         &["scalar/fills"],
     );
+    // Where all that was asked for is unavailable, or what is required was not asked for, nothing is shown.
+    let ran = fuzzed("healthy", &["--only", "neon/fills"]);
+    assert_eq!(ran.exit, Some(4), "{ran:#?}");
+    let ran = fuzzed(
+        "healthy",
+        &["--only", "scalar/fills", "--require", "avx512"],
+    );
+    assert_eq!(ran.exit, Some(4), "{ran:#?}");
 }
 
 fn a_finding_is_repeated() {
@@ -372,6 +395,43 @@ fn targets_that_are_none() {
     let broken = script("slow");
     fs::write(&broken, "#!/bin/sh\necho out of luck >&2\nexit 3\n").expect("a script");
     is_refused(&run(&broken, &[]), 2, &["out of luck"]);
+    // The account of other paths is that of another build.
+    let stale = script("peers");
+    let text = r#"#!/bin/sh
+printf '{"operation":"peers","paths":[]}       \n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >"$PATHPROOF_TALLY/peers"
+"#;
+    fs::write(&stale, text).expect("a script");
+    is_refused(&run(&stale, &[]), 2, &["has other paths"]);
+    is_refused(
+        &run(&stale, &["--", "-fork=2"]),
+        2,
+        &["-fork=2", "one process"],
+    );
+    // A finding is one, whatever the exit code is; a parser's target that is not instrumented has shown nothing.
+    let parser = script("a parser");
+    let exit_of = |text: &str| {
+        fs::write(&parser, format!("#!/bin/sh\n{text}\n")).expect("a script");
+        run(&parser, &["--parser", "--seconds", "1"]).exit
+    };
+    assert_eq!(exit_of("echo '#9 DONE' >&2"), Some(4));
+    assert_eq!(exit_of("echo '#9 DONE cov: 3' >&2"), Some(0));
+    assert_eq!(exit_of("echo 'SUMMARY: libFuzzer: x' >&2"), Some(1));
+    // One that talks without end, on one line, and then no more.
+    let endless = "head -c 9000000 /dev/zero >&2; exec 2>&-; exec sleep 2";
+    assert_eq!(exit_of(endless), Some(4));
+}
+
+/// Code that keeps state does not fail on the case alone: the command runs the target again.
+fn a_fault_of_state_is_repeated_by_the_target() {
+    let ran = fuzzed("state", &["--only", "counts-to-7/fills"]);
+    assert_eq!(ran.exit, Some(1), "{ran:#?}");
+    let report = ran.records();
+    let finding = report.findings().next().expect("a finding");
+    assert!(
+        finding.detail.contains("the case alone agrees"),
+        "{finding:#?}"
+    );
+    assert!(finding.command.contains("targets/state"), "{finding:#?}");
 }
 
 fn seeds_are_written() {

@@ -1,32 +1,27 @@
-//! `fuzz`: runs a fuzz target, reads what its engine says, and gives an account of what each path took. `seeds`: a corpus to begin with.
+//! `fuzz`: runs a fuzz target, reads what its engine says, and gives an account of what each path took.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
-use super::session::{Session, complain, default_out, nearest, program};
+use super::session::{Session, default_out, nearest, program};
 use super::{Common, FuzzArgs};
-use crate::case::{Case, crc32, mix};
-use crate::fuzz::{Counts, FOLDER, Head, LONGEST, ONLY, TOKEN, made_from, read, seeds as seeds_of};
+use crate::case::{Case, mix};
+use crate::fuzz::engine::{Said, lines, listen};
+use crate::fuzz::{Counts, FOLDER, Head, LONGEST, ONLY, made_from, read};
 use crate::ledger::exit;
 use crate::operation::Operation;
 use crate::plan::{Settings, quoted};
-use crate::vectors;
 use crate::verdict::Verdict;
 use crate::worker::protocol::{Reply, Request};
 use crate::worker::{Host, Launch, Stop};
 
 /// Seconds beyond its own limit, and that of one input, after which a target is taken for stuck.
 const GRACE: u64 = 30;
-/// No line of an engine that matters is longer.
-const LINE: u64 = 64 << 10;
 /// Flags of the engine by which several processes share one ledger, or findings are left out.
 const NOT_TAKEN: [&str; 5] = [
     "-fork=",
@@ -35,8 +30,6 @@ const NOT_TAKEN: [&str; 5] = [
     "-ignore_",
     "-artifact_prefix=",
 ];
-/// What the files of findings begin with.
-const ARTIFACTS: [&str; 4] = ["crash-", "timeout-", "oom-", "leak-"];
 
 /// Runs a target, and shows its ledger.
 pub(super) fn fuzz(
@@ -111,85 +104,6 @@ struct Target<'a> {
     artifacts: PathBuf,
     /// The counters of the run.
     tally: tempfile::TempDir,
-}
-
-/// What an engine has said of its run.
-#[derive(Debug, Default)]
-struct Said {
-    /// Inputs, edges and files of the corpus, and the seconds that it took.
-    inputs: Option<u64>,
-    edges: Option<u64>,
-    corpus: Option<u64>,
-    seconds: f64,
-    /// The body's own line about a finding, and the case's token.
-    what: Option<String>,
-    token: Option<String>,
-    /// The engine's or the sanitizer's line, and the input that it wrote.
-    summary: Option<String>,
-    artifact: Option<PathBuf>,
-    /// What it said last, for a run that ended in no way that is known.
-    last: String,
-    /// Its exit code; none if a signal ended it.
-    exit: Option<i32>,
-    /// What the body counted.
-    counts: Option<Counts>,
-}
-
-impl Said {
-    /// Takes one line. The forms are those of libFuzzer (LLVM 22) as libfuzzer-sys 0.4.13 has it.
-    fn line(&mut self, line: &str, operation: Option<&str>) {
-        if let Some(status) = line.strip_prefix('#') {
-            let mut words = status.split_whitespace();
-            let number = |word: Option<&str>| word.and_then(|word| word.parse().ok());
-            self.inputs = number(words.next()).or(self.inputs);
-            while let Some(word) = words.next() {
-                match word {
-                    "cov:" => self.edges = number(words.next()).or(self.edges),
-                    "corp:" => {
-                        let files = words.next().and_then(|word| word.split('/').next());
-                        self.corpus = number(files).or(self.corpus);
-                    }
-                    _ => {}
-                }
-            }
-            return;
-        }
-        let value = |prefix: &str| line.strip_prefix(prefix).map(str::trim);
-        if let Some(count) = value("stat::number_of_executed_units:") {
-            self.inputs = count.parse().ok().or(self.inputs);
-        } else if let Some(token) = value(TOKEN) {
-            self.token = Some(token.into());
-        } else if let Some(summary) = value("SUMMARY: ") {
-            self.summary = Some(summary.into());
-        } else if let Some((_, path)) = line.split_once("Test unit written to ") {
-            // Inputs that are only slow are written, too.
-            let path = PathBuf::from(path.trim());
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if ARTIFACTS.iter().any(|of| name.starts_with(of)) {
-                self.artifact = Some(path);
-            }
-        } else if operation.is_some_and(|name| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('/'))
-        }) {
-            self.what = Some(line.into());
-        } else if !line.trim().is_empty() {
-            self.last = line.into();
-        }
-    }
-
-    /// Whether body, engine or sanitizer have found something, whatever the exit code is.
-    fn found(&self) -> bool {
-        self.token.is_some() || self.artifact.is_some() || self.summary.is_some()
-    }
-
-    /// The verdict of a finding of which the body had no time to speak.
-    fn verdict(&self) -> &'static str {
-        match self.summary.as_deref().unwrap_or_default() {
-            summary if summary.contains("timeout") => "timed out",
-            _ => "crashed",
-        }
-    }
 }
 
 impl<'a> Target<'a> {
@@ -562,58 +476,6 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What the target says, a line at a time, from a thread of its own: who says nothing must not keep us waiting.
-fn lines(stderr: Option<ChildStderr>) -> Receiver<String> {
-    let (to, from) = sync_channel(1024);
-    std::thread::spawn(move || {
-        let mut stderr = BufReader::new(stderr?);
-        loop {
-            let mut line = Vec::new();
-            let taken = stderr.by_ref().take(LINE).read_until(b'\n', &mut line);
-            if taken.unwrap_or(0) == 0 {
-                return None::<()>;
-            }
-            let line = String::from_utf8_lossy(&line).trim_end().to_string();
-            to.send(line).ok()?;
-        }
-    });
-    from
-}
-
-/// Takes the lines of a child until it has ended, or is ended because its time is up. `take` is called some times a second, too.
-fn listen(
-    child: &mut Child,
-    lines: &Receiver<String>,
-    last: Instant,
-    take: &mut dyn FnMut(Option<&str>),
-) -> Result<std::process::ExitStatus, String> {
-    const TICK: Duration = Duration::from_millis(200);
-    let failed = |e: std::io::Error| format!("cannot wait for the target: {e}");
-    loop {
-        match lines.recv_timeout(TICK) {
-            Ok(line) => take(Some(&line)),
-            Err(RecvTimeoutError::Timeout) => take(None),
-            // Whoever closes stderr may go on.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK),
-        }
-        if Instant::now() > last {
-            child.kill().map_err(failed)?;
-            child.wait().map_err(failed)?;
-            return Err("the target did not end in time, and was killed".into());
-        }
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            // What it said before; a grandchild may keep the pipe open.
-            while let Ok(line) = lines.recv_timeout(TICK) {
-                take(Some(&line));
-                if Instant::now() > last {
-                    break;
-                }
-            }
-            return Ok(status);
-        }
-    }
-}
-
 impl FuzzArgs {
     /// The paths that were asked for, with the inputs that they took.
     fn asked<'a>(
@@ -652,116 +514,4 @@ fn bar(common: &Common, seconds: u64, target: &str) -> ProgressBar {
     bar.with_style(
         ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
     )
-}
-
-/// Writes inputs to begin with, a folder for each operation, each file named after its bytes.
-pub(super) fn seeds(
-    common: &Common,
-    operations: &[Operation],
-    folder: &Path,
-    file: Option<&Path>,
-) -> Result<u8, String> {
-    let known = file.map_or_else(|| Ok(Vec::new()), vectors::read)?;
-    let mut by_operation: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    for known in &known {
-        let given = (&known.params, known.input.as_slice());
-        by_operation
-            .entry(&known.operation)
-            .or_default()
-            .push(given);
-    }
-    for name in by_operation.keys() {
-        if operations.iter().all(|of| of.name() != *name) {
-            common.note(format_args!(
-                "there is no operation {name}: its known answers are left out"
-            ));
-        }
-    }
-    let none = Vec::new();
-    let mut written = 0;
-    for operation in operations {
-        let folder = folder.join(operation.name());
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| format!("cannot make the folder {}: {e}", folder.display()))?;
-        let given = by_operation.get(operation.name()).unwrap_or(&none);
-        for seed in seeds_of(operation, given) {
-            let path = folder.join(format!("{:08x}-{}", crc32(&seed), seed.len()));
-            std::fs::write(&path, seed)
-                .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-            written += 1;
-        }
-    }
-    common.print(&format!(
-        "{written} seeds of {} operations in {}\n",
-        operations.len(),
-        folder.display()
-    ))?;
-    if written == 0 {
-        complain("nothing was written");
-        return Ok(exit::NOTHING);
-    }
-    Ok(exit::PASS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_engine_says_is_read() {
-        let mut said = Said::default();
-        for line in [
-            "INFO: Seed: 7",
-            "#2\tINITED cov: 5 ft: 6 corp: 1/1b exec/s: 0 rss: 30Mb",
-            "#1024\tpulse  cov: 71 ft: 90 corp: 12/340b lim: 11 exec/s: 512 rss: 31Mb",
-            "#99\tDONE",
-            "stat::number_of_executed_units: 2048",
-            "op/avx2/fills: differs: at byte 3 of 8",
-            "other/avx2/fills: differs",
-            "token: op:b64.AA:in=end:out=end:0123",
-            "SUMMARY: libFuzzer: deadly signal",
-            "artifact_prefix='a b/'; Test unit written to a b/crash-12",
-            "Base64: AAAA",
-        ] {
-            said.line(line, Some("op"));
-        }
-        assert_eq!(
-            (said.inputs, said.edges, said.corpus),
-            (Some(2048), Some(71), Some(12))
-        );
-        assert_eq!(
-            said.what.as_deref(),
-            Some("op/avx2/fills: differs: at byte 3 of 8")
-        );
-        assert_eq!(said.token.as_deref(), Some("op:b64.AA:in=end:out=end:0123"));
-        assert_eq!(said.summary.as_deref(), Some("libFuzzer: deadly signal"));
-        assert_eq!(said.artifact, Some("a b/crash-12".into()));
-        assert_eq!(said.last, "Base64: AAAA");
-        assert!(said.found());
-        assert_eq!(said.verdict(), "crashed");
-        said.line("SUMMARY: libFuzzer: timeout", None);
-        assert_eq!(said.verdict(), "timed out");
-        // What is only slow is none.
-        let mut slow = Said::default();
-        slow.line(
-            "artifact_prefix='a/'; Test unit written to a/slow-unit-12",
-            None,
-        );
-        assert!(!slow.found());
-    }
-
-    #[test]
-    fn no_line_of_an_engine_makes_the_reader_panic() {
-        for line in [
-            "#",
-            "# cov:",
-            "#x cov: y corp:",
-            "#1 corp: /",
-            "token: ",
-            "op/",
-            "",
-        ] {
-            Said::default().line(line, Some("op"));
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod mutate;
 mod receipt;
 mod replay;
 mod report;
+mod seeds;
 mod session;
 mod time;
 mod vectors;
@@ -486,7 +487,7 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
         Some(Verb::Replay(args)) => replay::replay(common, &launch, operations, args),
         Some(Verb::Fuzz(args)) => fuzz::fuzz(common, &launch, operations, args),
         Some(Verb::Seeds { folder, known }) => {
-            fuzz::seeds(common, operations, folder, known.as_deref())
+            seeds::seeds(common, operations, folder, known.as_deref())
         }
         Some(Verb::Vectors {
             file,

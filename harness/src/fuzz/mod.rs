@@ -1,5 +1,7 @@
 //! The body of a fuzz target: every path of an operation on one input, in this process, and how many inputs each path took.
 
+#[cfg(feature = "cli")]
+pub(crate) mod engine;
 mod input;
 mod tally;
 

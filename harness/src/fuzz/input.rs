@@ -328,18 +328,19 @@ mod tests {
     #[test]
     fn fields_of_the_head_are_drawn_together_and_the_rest_is_left() {
         let op = operation();
-        let before: Vec<u8> = [head(0, 0), b"the rest".to_vec()].concat();
+        let mut before: Vec<u8> = [head(0, 0), b"the rest".to_vec()].concat();
+        before[4] = 0;
         let (mut same, mut wanted) = (0, 0);
-        for seed in 0..200_000 {
+        for seed in 0..1_000_000 {
             let mut data = before.clone();
             assert_eq!(redraw(&op, &mut data, before.len(), seed), before.len());
             assert!(data.ends_with(b"the rest"));
             same += u32::from(data == before);
-            // One offset of 64, and one length beyond a page.
-            wanted += u32::from(data[0] == 13 && length([data[4], data[5]]) == 4097);
+            // One offset of 64, and lengths about a page.
+            wanted += u32::from(data[0] == 13 && length([data[4], data[5]]).abs_diff(4096) <= 4);
         }
-        assert!((90_000..110_000).contains(&same), "{same}");
-        assert!((5..200).contains(&wanted), "{wanted}");
+        assert!((450_000..600_000).contains(&same), "{same}");
+        assert!((10..150).contains(&wanted), "{wanted}");
         // What is too short gets a head, where there is room.
         assert_eq!(redraw(&op, &mut [0; 10], 3, 1), 10);
         assert!((0..9).all(|seed| redraw(&op, &mut [0; 9], 3, seed) == 3));
@@ -349,7 +350,7 @@ mod tests {
     fn lengths_are_any_and_often_those_around_a_power_of_two() {
         assert_eq!(length([0x10, 0x01]), 4097);
         assert_eq!(length([0, 0]), 0);
-        assert_eq!(length([127, 255]), 16383);
+        assert_eq!(length([127, 255]), 32767);
         // 138 is 2 modulo 17, and 146 is 10.
         let around_4: Vec<usize> = (0..9).map(|b| length([138, b])).collect();
         assert_eq!(around_4, [0, 1, 2, 3, 4, 5, 6, 7, 8]);

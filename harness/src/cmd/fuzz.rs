@@ -248,6 +248,11 @@ impl<'a> Target<'a> {
                     (None, 0) => (State::NotExecuted, Some("no input reached it".into())),
                     _ => (State::Verified, None),
                 };
+                if *took > 0 {
+                    let cases = Figure::new("cases", Ok(*took as f64), "cases");
+                    let cases = cases.of(&self.name, isa, delivery).split("fuzzed");
+                    records.push(Record::Figure(cases));
+                }
                 records.push(Record::Path(PathRow {
                     operation: self.name.clone(),
                     isa: isa.clone(),

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use super::session::{Session, default_out, nearest, program};
-use super::{Common, FuzzArgs};
-use crate::case::{Case, mix};
+use super::{Common, FuzzArgs, drawn_seed};
+use crate::case::Case;
 use crate::fuzz::engine::{Said, lines, listen};
 use crate::fuzz::{Counts, FOLDER, Head, LONGEST, ONLY, made_from, read};
 use crate::ledger::exit;
@@ -57,9 +57,7 @@ pub(super) fn fuzz(
             &isas.collect::<Vec<_>>(),
         )?;
     }
-    let seed = args
-        .seed
-        .unwrap_or_else(|| 1 + (mix(&[clock(), std::process::id().into()]) >> 33) as u32);
+    let seed = args.seed.unwrap_or_else(drawn_seed);
     // Before the target, so that a place that cannot be written costs nobody a run.
     let mut session = Session::begin(common, "fuzz", Some(seed.into()), None)?;
     common.note(format_args!("seed {seed}"));
@@ -70,11 +68,6 @@ pub(super) fn fuzz(
         Ok(target.verdict(args, &said))
     });
     session.conclude(verdict)
-}
-
-fn clock() -> u64 {
-    let since = std::time::UNIX_EPOCH.elapsed();
-    since.map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// Names of paths that the operation has not.

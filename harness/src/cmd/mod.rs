@@ -389,17 +389,8 @@ impl VerifyArgs {
     }
 
     fn settings(&self) -> Result<Settings, String> {
-        let clock = || {
-            std::time::UNIX_EPOCH
-                .elapsed()
-                .map_or(0, |since| since.as_nanos() as u64)
-        };
-        // A seed that can be typed.
-        let seed = self
-            .seed
-            .unwrap_or_else(|| crate::case::mix(&[clock(), std::process::id().into()]) >> 32);
         Ok(Settings {
-            seed,
+            seed: self.seed.unwrap_or_else(|| drawn_seed().into()),
             cases: self.cases,
             exhaustive: self.exhaustive,
             data: self.data.as_deref().map(parse_data).transpose()?,
@@ -407,6 +398,13 @@ impl VerifyArgs {
             timeout: self.limits.timeout_ms()?,
         })
     }
+}
+
+/// A seed from the clock and the process: one that can be typed, and not 0, which engines take for none.
+fn drawn_seed() -> u32 {
+    let clock = std::time::UNIX_EPOCH.elapsed();
+    let clock = clock.map_or(0, |since| since.as_nanos() as u64);
+    (crate::case::mix(&[clock, std::process::id().into()]) >> 32).max(1) as u32
 }
 
 fn parse_data(text: &str) -> Result<(PathBuf, usize), String> {

@@ -170,13 +170,13 @@ pub(crate) fn step(
     stepper: &mut Option<Code>,
     operation: &Operation,
     subjects: &[usize],
-    (class, sources): (&Class, bool),
+    (class, given, sources): (&Class, Option<Case>, bool),
     bench: &mut Bench,
     page: &Page,
 ) -> Result<Vec<(usize, Stepped)>, String> {
     let code = code(stepper)?;
     page.preparing(0);
-    let case = case(operation, *class);
+    let case = given.unwrap_or_else(|| case(operation, *class));
     let prepared = Prepared::new(operation, &case)?;
     let known = operation.subjects();
     let mut stepped = Vec::new();
@@ -372,6 +372,7 @@ fn step_all(
                 operation,
                 subjects: subjects.clone(),
                 class,
+                given: None,
                 sources: !alone,
             };
             match host.ask(&request, &mut |_, _, _| {}) {

@@ -287,7 +287,7 @@ pub struct Receipt {
     /// Whether this is a peer.
     #[serde(default)]
     pub peer: bool,
-    /// Plain bytes that the input was made from.
+    /// Plain bytes that the input was made from; of a case that was given by its token, the bytes of the input.
     pub length: u64,
     /// Whether the input was damaged, so that the path refuses it.
     #[serde(default)]

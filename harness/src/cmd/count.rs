@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{PathRow, Record, Report, State};
 
 use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
-use super::{Common, Limits};
+use super::{Common, Limits, of_case};
 use crate::count::{self, Counted};
 use crate::ledger::exit;
 use crate::receipt::{self, ON_THREADS};
@@ -32,6 +32,14 @@ pub(super) fn count(
     policy: &Policy<'_>,
     limits: &Limits,
 ) -> Result<u8, String> {
+    if let Some(token) = of_case::is_token(filter) {
+        if policy.base.is_some() || !sizes.is_empty() {
+            return Err(
+                "count of a token is of that case alone: neither --base nor --sizes".into(),
+            );
+        }
+        return of_case::step(common, launch, "count", token, limits);
+    }
     let sizes = if sizes.is_empty() {
         &count::SIZES[..]
     } else {

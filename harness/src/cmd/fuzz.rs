@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
+use super::replay::find;
 use super::session::{Session, default_out, nearest, program};
 use super::{Common, FuzzArgs, drawn_seed};
 use crate::case::Case;
@@ -20,15 +21,25 @@ use crate::verdict::Verdict;
 use crate::worker::protocol::{Reply, Request};
 use crate::worker::{Host, Launch, Stop};
 
-/// Seconds beyond its own limit, and that of one input, after which a target is taken for stuck.
-const GRACE: u64 = 30;
-/// Flags of the engine by which several processes share one ledger, or findings are left out.
-const NOT_TAKEN: [&str; 5] = [
+/// Seconds beyond its own limit, and that of one input, after which a target is taken for stuck: it runs its corpus before its clock
+/// counts.
+const GRACE: u64 = 300;
+/// Flags of the engine by which several processes share the counters, findings are left out or not told, or the record of the run
+/// would not be true.
+const NOT_TAKEN: [&str; 13] = [
     "-fork=",
     "-jobs=",
     "-workers=",
     "-ignore_",
+    "-merge",
+    "-minimize_crash",
+    "-close_fd_mask",
     "-artifact_prefix=",
+    "-seed=",
+    "-max_len=",
+    "-max_total_time=",
+    "-timeout=",
+    "-runs=",
 ];
 
 /// Runs a target, and shows its ledger.
@@ -41,7 +52,7 @@ pub(super) fn fuzz(
     let of_engine = |flag: &&String| NOT_TAKEN.iter().any(|not| flag.starts_with(not));
     if let Some(flag) = args.engine.iter().find(of_engine) {
         return Err(format!(
-            "{flag}: one process is run, and its findings are not left out; --artifacts says where they go"
+            "{flag}: one process is run, whose findings are told; seed, length, seconds, timeout and artifacts have flags of their own"
         ));
     }
     let target = Target::new(launch, operations, args)?;
@@ -195,9 +206,7 @@ impl<'a> Target<'a> {
             bar.set_message(progress(&said, started.elapsed().as_secs_f64()));
         });
         bar.finish_and_clear();
-        let status = status?;
         said.seconds = started.elapsed().as_secs_f64();
-        said.exit = status.code();
         if let Some(operation) = self.operation {
             let counts = read(&self.tally.path().join(&self.name)).map_err(|why| {
                 format!(
@@ -211,8 +220,15 @@ impl<'a> Target<'a> {
                     self.name
                 ));
             }
+            said.ended_within = counts.at_work;
             said.counts = Some(counts);
         }
+        // What was found stays, also of one that had to be ended.
+        let status = match status {
+            Ok(status) => status,
+            Err(_) if said.found() => return Ok(said),
+            Err(why) => return Err(why),
+        };
         if status.success() || said.found() {
             return Ok(said);
         }
@@ -349,7 +365,7 @@ impl<'a> Target<'a> {
                 };
                 let subject = operation.paths.iter().position(named);
                 match subject.map(|subject| self.alone(args, operation, subject, &case)) {
-                    Some(true) => {
+                    Some(Ok(true)) => {
                         finding.command = format!(
                             "{} replay {} {} --timeout {}",
                             program(),
@@ -358,10 +374,15 @@ impl<'a> Target<'a> {
                             args.timeout
                         );
                     }
-                    // What only this build notices, or only after what came before.
-                    Some(false) => {
-                        finding.detail += "; the case alone agrees in this program: only the target notices, or state is kept between calls"
+                    Some(Ok(false)) if summary.contains("Sanitizer") => {
+                        finding.detail += "; only the target, with its sanitizer, notices";
                     }
+                    // After what came before, it does.
+                    Some(Ok(false)) => {
+                        finding.detail += "; the case alone agrees, in this program: code that keeps state between calls?";
+                        finding.command = self.again(args, seed, None);
+                    }
+                    Some(Err(why)) => finding.detail += &format!("; not tried alone: {why}"),
                     None => {}
                 }
             }
@@ -371,36 +392,39 @@ impl<'a> Target<'a> {
     }
 
     /// Whether a case alone, in a fresh process of this program, is a finding as well.
-    fn alone(&self, args: &FuzzArgs, operation: &Operation, subject: usize, case: &Case) -> bool {
+    fn alone(
+        &self,
+        args: &FuzzArgs,
+        operation: &Operation,
+        subject: usize,
+        case: &Case,
+    ) -> Result<bool, String> {
         let settings = Settings {
             timeout: args.timeout * 1000,
             ..Settings::default()
         };
-        let Ok(mut host) = Host::new(self.launch, &settings) else {
-            return false;
-        };
-        let Ok(catalog) = host.catalog() else {
-            return false;
-        };
-        let named =
-            |entry: &crate::worker::protocol::OperationEntry| entry.name == operation.name();
-        let Some(number) = catalog.operations.iter().position(named) else {
-            return false;
-        };
+        let mut host = Host::new(self.launch, &settings)?;
+        let number = find(&host.catalog()?, operation.name())?;
         let laws = (0..operation.laws.len()).map(Some);
-        std::iter::once(None).chain(laws).any(|law| {
+        for law in std::iter::once(None).chain(laws) {
+            host.renew();
             let request = Request::Try {
                 operation: number,
                 subject,
                 case: case.clone(),
                 law,
             };
-            match host.ask(&request, &mut |_, _, _| {}) {
+            let found = match host.ask(&request, &mut |_, _, _| {}) {
                 Ok(Reply::Verdict(verdict)) => verdict.is_finding(),
                 Err(Stop::Death(death)) => death.verdict() != Verdict::Agrees,
-                _ => false,
+                Err(Stop::Broken(why)) => return Err(why),
+                Ok(other) => return Err(format!("a worker replied {other:?} to a case")),
+            };
+            if found {
+                return Ok(true);
             }
-        })
+        }
+        Ok(false)
     }
 
     /// The command that runs the target again: on the input alone, or all of it.
@@ -410,18 +434,21 @@ impl<'a> Target<'a> {
         if !args.only.is_empty() {
             command += &format!("{ONLY}={} ", args.only.join(","));
         }
-        command += &word(self.program);
-        match artifact {
-            Some(artifact) => command + " " + &word(artifact),
-            None => {
-                let corpora = args
-                    .corpus
-                    .iter()
-                    .map(|folder| format!(" {}", word(folder)));
-                let corpora: String = corpora.collect();
-                format!("{command}{corpora} -seed={seed} -max_len={}", args.longest)
-            }
+        // A name without a folder would be looked for elsewhere.
+        let program = self.program.canonicalize();
+        command += &word(program.as_deref().unwrap_or(self.program));
+        if let Some(artifact) = artifact {
+            return format!("{command} -timeout={} {}", args.timeout, word(artifact));
         }
+        for folder in &args.corpus {
+            command += &format!(" {}", word(folder));
+        }
+        let (longest, timeout) = (args.longest, args.timeout);
+        command += &format!(" -seed={seed} -max_len={longest} -timeout={timeout}");
+        for flag in &args.engine {
+            command += &format!(" {}", quoted(flag));
+        }
+        command
     }
 
     /// The exit code and one sentence for it.
@@ -462,6 +489,11 @@ impl<'a> Target<'a> {
         }
         if args.asked(counts).all(|(_, took)| *took == 0) {
             unmet.push("no path took an input".into());
+        }
+        if said.edges.unwrap_or(0) == 0 {
+            unmet.push(
+                "the target is not instrumented, so that its inputs were drawn blindly".into(),
+            );
         }
         if !unmet.is_empty() {
             return (exit::NOTHING, unmet.join("; "));

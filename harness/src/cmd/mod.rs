@@ -6,6 +6,7 @@ mod doctor;
 mod fuzz;
 mod list;
 mod mutate;
+mod of_case;
 mod receipt;
 mod replay;
 mod report;
@@ -104,14 +105,14 @@ enum Verb {
     },
     /// Which instructions each path executes, by CPU feature and length class, and whether that is what it promises.
     Receipt {
-        /// Which paths; all by default.
+        /// Which paths; all by default. Or a case's token: what each path executes on that very case.
         filter: Option<String>,
         #[command(flatten)]
         limits: Limits,
     },
     /// How many instructions a call of each path and peer executes, exactly; what 64 bytes more cost, and what every call does.
     Count {
-        /// Which paths; all by default.
+        /// Which paths; all by default. Or a case's token: what each path executes on that very case.
         filter: Option<String>,
         /// Plain bytes a call, beside the eight lengths of the closed form, 512 to 4096; by default 64, 384, 768, 1536 and 4096.
         #[arg(

@@ -5,7 +5,7 @@ use pathproof_reports::{PathRow, Record, State};
 use super::session::default_out;
 use super::session::{Session, any, complain, matches_nothing, program, select};
 use super::verify::take_receipts;
-use super::{Common, Limits};
+use super::{Common, Limits, of_case};
 use crate::ledger::exit;
 use crate::receipt::{Evidence, Taken};
 use crate::verify::Job;
@@ -18,6 +18,9 @@ pub(super) fn receipt(
     filter: Option<&str>,
     limits: &Limits,
 ) -> Result<u8, String> {
+    if let Some(token) = of_case::is_token(filter) {
+        return of_case::step(common, launch, "receipt", token, limits);
+    }
     let settings = limits.settings()?;
     let catalog = Host::new(launch, &settings)?.catalog()?;
     let selected = select(&catalog, filter)?;

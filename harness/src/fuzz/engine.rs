@@ -29,8 +29,8 @@ pub(crate) struct Said {
     pub(crate) artifact: Option<PathBuf>,
     /// What it said last, for a run that ended in no way that is known.
     pub(crate) last: String,
-    /// Its exit code; none if a signal ended it.
-    pub(crate) exit: Option<i32>,
+    /// The path that was being called when the process ended, however it did.
+    pub(crate) ended_within: Option<usize>,
     /// What the body counted.
     pub(crate) counts: Option<Counts>,
 }
@@ -80,7 +80,8 @@ impl Said {
 
     /// Whether body, engine or sanitizer have found something, whatever the exit code is.
     pub(crate) fn found(&self) -> bool {
-        self.token.is_some() || self.artifact.is_some() || self.summary.is_some()
+        let told = self.token.is_some() || self.artifact.is_some() || self.summary.is_some();
+        told || self.ended_within.is_some()
     }
 
     /// The verdict of a finding of which the body had no time to speak.

@@ -16,7 +16,7 @@ use crate::time::{Given, Pace, Times};
 use crate::verdict::{Depth, Verdict};
 
 /// Grows with every change of the frames; parent and worker must have the same.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 /// No frame is longer; a length beyond it means that something else is talking.
 const LONGEST: u32 = 256 << 20;
 
@@ -60,6 +60,8 @@ pub(crate) enum Request {
         operation: usize,
         subjects: Vec<usize>,
         class: Class,
+        /// The input, if it is not the one of the class.
+        given: Option<Case>,
         /// Whether source lines are wanted.
         sources: bool,
     },

@@ -188,12 +188,13 @@ pub(crate) fn serve(
                 operation,
                 subjects,
                 class,
+                given,
                 sources,
             } => receipt::step(
                 &mut stepper,
                 &operations[operation],
                 &subjects,
-                (&class, sources),
+                (&class, given, sources),
                 &mut bench,
                 page,
             )

@@ -31,6 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_death_names_path_and_case,
         ),
         of("targets_that_are_none_are_exit_2", targets_that_are_none),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        of("receipts_of_a_token", receipts_of_a_token),
         of(
             "a_fault_of_state_is_repeated_by_the_target",
             a_fault_of_state_is_repeated_by_the_target,
@@ -431,7 +433,11 @@ fn a_fault_of_state_is_repeated_by_the_target() {
         finding.detail.contains("the case alone agrees"),
         "{finding:#?}"
     );
-    assert!(finding.command.contains("targets/state"), "{finding:#?}");
+    // All of the run, from its seed on, again.
+    assert!(
+        finding.command.contains("targets/state") && finding.command.contains("-seed=1"),
+        "{finding:#?}"
+    );
 }
 
 fn seeds_are_written() {
@@ -460,5 +466,37 @@ fn seeds_are_written() {
         &zoo(&["seeds", "/proc/nowhere"]),
         2,
         &["cannot make the folder"],
+    );
+}
+
+/// `receipt` and `count` of a token are of that very case.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn receipts_of_a_token() {
+    let token = crate::conditions::token("answers:b64.QUFBQUFBQUFB:in=end:out=end");
+    for verb in ["receipt", "count"] {
+        let ran = zoo(&[verb, &token, "--format", "json", "--quiet"]);
+        assert_eq!(ran.exit, Some(1), "{ran:#?}");
+        let report = ran.records();
+        // Nine bytes: the tail is wrong, and the healthy siblings have receipts.
+        assert_eq!(state(&report, "answers/wrong-tail/fills").0, State::Failed);
+        assert_eq!(state(&report, "answers/scalar/fills").0, State::Verified);
+        let receipts = report.receipts().filter(|receipt| receipt.isa == "scalar");
+        let own: Vec<(u64, u64)> = receipts.map(|of| (of.length, of.own)).collect();
+        assert!(
+            own.len() == 2 && own.iter().all(|(length, own)| *length == 9 && *own > 9),
+            "{own:?}"
+        );
+    }
+    let healthy = crate::conditions::token("healthy:b64.QUFBQUFBQUFB:in=end:out=end");
+    assert_eq!(zoo(&["receipt", &healthy, "--quiet"]).exit, Some(0));
+    is_refused(
+        &zoo(&["count", &token, "--sizes", "64"]),
+        2,
+        &["neither --base nor --sizes"],
+    );
+    is_refused(
+        &zoo(&["receipt", "answers:b64.QUFB:in=end"]),
+        2,
+        &["checksum"],
     );
 }

@@ -1,4 +1,4 @@
-//! Faults that only fuzzing finds: each is wrong for so few inputs that no sweep or random case meets it. `ci/fuzz --planted` shows that
+//! Faults that few inputs meet: a pair of bytes at one position, one length at one alignment, two errors in one block. `ci/fuzz --planted` shows that
 //! a fuzz target does, and how soon; METHODOLOGY.md has the table.
 
 use std::hint::black_box;

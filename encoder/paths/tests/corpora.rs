@@ -204,14 +204,45 @@ fn parsers() -> Result<(), Failed> {
 
 type Parser = (&'static str, fn(&[u8]) -> bool);
 
+/// What the targets hold of each, and whether it takes the input.
 const PARSERS: [Parser; 3] = [
     ("known_answers", |data| {
-        pathproof::known_answers(&String::from_utf8_lossy(data)).is_ok()
+        std::str::from_utf8(data).is_ok_and(|text| pathproof::known_answers(text).is_ok())
     }),
     ("records", |data| {
-        pathproof_reports::read_from(std::io::Cursor::new(data), "corpus").is_ok()
+        let read = |text: &[u8]| pathproof_reports::read_from(std::io::Cursor::new(text), "corpus");
+        let Ok(report) = read(data) else {
+            return false;
+        };
+        let line = |record| serde_json::to_string(record).expect("a record can be written") + "\n";
+        let written: String = report.records.iter().map(line).collect();
+        let again = read(written.as_bytes()).expect("what was written is read");
+        assert_eq!(again.records, report.records);
+        true
     }),
     ("tokens", |data| {
-        pathproof::Case::parse(&String::from_utf8_lossy(data)).is_ok()
+        let Ok(text) = std::str::from_utf8(data) else {
+            return false;
+        };
+        // Tokens that name a file would read it.
+        if text.contains(":@") {
+            return false;
+        }
+        let sum = crc::Crc::<u16>::new(&crc::CRC_16_IBM_SDLC).checksum(text.as_bytes());
+        let mut taken = false;
+        for token in [text.to_string(), format!("{text}:{sum:04x}")] {
+            let Ok(case) = pathproof::Case::parse(&token) else {
+                continue;
+            };
+            taken = true;
+            if let Ok(again) = case.token(Path::new("/dev/null/findings")) {
+                assert_eq!(
+                    pathproof::Case::parse(&again).as_ref(),
+                    Ok(&case),
+                    "{token}"
+                );
+            }
+        }
+        taken
     }),
 ];

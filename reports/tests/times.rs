@@ -685,3 +685,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ratios_of_loads_are_shown_without_the_times_that_they_are_of() {
+    let mut report = sample(VERIFIED);
+    let ratio = Figure::new("speed against scalar", Ok(927.8), "x").of("encode", "scalar", "fills");
+    report.records = vec![Record::Figure(ratio.split("a load"))];
+    for view in [page_of(&report), text(&report, false)] {
+        assert!(view.contains("928"), "{view}");
+    }
+}

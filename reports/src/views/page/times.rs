@@ -85,15 +85,23 @@ fn speedups(operation: &str, grids: &[Grid<'_>]) -> Markup {
 
 /// Calls as they are made in real use: a column for each, and in it a bar for each path or peer.
 fn loads(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
-    let Some(grid) = of(grids, &LOADS) else {
-        return html! {};
+    let ratios = || {
+        RATIOS_OF_LOADS
+            .into_iter()
+            .filter_map(|measure| of(grids, measure))
     };
+    let times = of(grids, &LOADS);
+    // Records may have ratios without the times that they are of.
+    if times.is_none() && ratios().next().is_none() {
+        return html! {};
+    }
     let value = |cell: &Cell<'_>| match cell {
         Cell::Value { value, .. } if *value > 0.0 => Some(*value),
         _ => None,
     };
     let most = |at: usize| {
-        let of_column = grid.rows.iter().filter_map(|row| value(&row.cells[at]));
+        let rows = times.into_iter().flat_map(|grid| &grid.rows);
+        let of_column = rows.filter_map(|row| value(&row.cells[at]));
         of_column.fold(0.0, f64::max)
     };
     // The longest bar of a column is as wide as its number's cell.
@@ -110,8 +118,8 @@ fn loads(operation: &str, grids: &[Grid<'_>], peers: &[&str]) -> Markup {
     html! {
         h4 { "Real use" }
         p.muted { "Calls as they are made by those who use it. The bars of a column have one scale." }
-        (numbers(operation, grid, bar))
-        @for grid in RATIOS_OF_LOADS.into_iter().filter_map(|measure| of(grids, measure)) {
+        @if let Some(grid) = times { (numbers(operation, grid, bar)) }
+        @for grid in ratios() {
             (table(operation, grid))
         }
     }

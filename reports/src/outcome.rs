@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::compared::Compared;
 use crate::number::grouped;
 use crate::read::Report;
-use crate::record::State;
+use crate::record::{Run, State};
 
 /// What a whole run amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,7 +13,10 @@ pub enum Outcome {
     /// The run ended with exit code 0, at least one path was verified, and none failed or was
     /// passed over.
     Verified,
-    /// A path or a peer failed, or the run ended with an exit code of failure.
+    /// The run ended with exit code 0, owes no path that it would have had to verify, such as a run
+    /// of mutants, and has something to show for it.
+    Passed,
+    /// A path or a peer failed or came out slower, or the run ended with an exit code of failure.
     Failed,
     /// No path was verified, or a path that could have run did not. Never a pass.
     NotExecuted,
@@ -31,12 +35,19 @@ impl Outcome {
     pub const fn words(self) -> &'static str {
         match self {
             Outcome::Verified => "verified",
+            Outcome::Passed => "passed",
             Outcome::Failed => "failed",
             Outcome::NotExecuted => "NOT EXECUTED",
             Outcome::Missing => "REQUIRED PATH MISSING",
             Outcome::Inconclusive => "inconclusive",
             Outcome::Unfinished => "did not finish",
         }
+    }
+
+    /// Whether nothing is wrong and nothing is missing.
+    #[must_use]
+    pub const fn is_pass(self) -> bool {
+        matches!(self, Outcome::Verified | Outcome::Passed)
     }
 }
 
@@ -79,12 +90,16 @@ impl Report {
     }
 
     /// What the run amounts to. The exit code alone is not believed: a run that says 0 beside a
-    /// failed row has failed.
+    /// failed row, or a comparison that came out slower, has failed.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let tally = self.tally();
-        let broken =
-            self.findings().next().is_some() || self.paths().any(|row| row.state == State::Failed);
+        let slower = self
+            .comparisons()
+            .any(|row| row.verdict == Compared::Slower);
+        let broken = slower
+            || self.findings().next().is_some()
+            || self.paths().any(|row| row.state == State::Failed);
         // A run of peers alone, such as the replay of a peer's case, verifies no path and owes none.
         let peers_alone = self.paths().next().is_some() && self.paths().all(|row| row.peer);
         let nothing = match peers_alone {
@@ -94,12 +109,36 @@ impl Report {
         match self.end().map(|end| end.exit) {
             None | Some(130) => Outcome::Unfinished,
             _ if broken => Outcome::Failed,
+            Some(0) if self.owes_no_path() => Outcome::Passed,
             Some(0 | 4) if nothing || tally.not_executed > 0 => Outcome::NotExecuted,
             Some(0) => Outcome::Verified,
             Some(4) => Outcome::Missing,
             Some(5) => Outcome::Inconclusive,
             Some(_) => Outcome::Failed,
         }
+    }
+
+    /// Whether no path had to be verified, and yet something was done. What verifies nothing is known
+    /// by its verb, and of a run that says that it has passed the work must be in the records: the
+    /// mutants, the inputs, the comparisons of which the answer was known. Any other verb owes rows,
+    /// and a path that could have run is owed whatever the verb.
+    fn owes_no_path(&self) -> bool {
+        let counted = |quantity: &str| {
+            let of_it = |value: Option<f64>| value.is_some_and(|n| n > 0.0);
+            self.figures()
+                .any(|figure| figure.quantity == quantity && of_it(figure.value))
+        };
+        let worked = |run: &Run| match run.verb.as_str() {
+            "mutate" => counted("mutants"),
+            // Of a target that is no operation, such as a parser; any other has rows.
+            "fuzz" => counted("inputs") && self.paths().next().is_none(),
+            "calibrate" => self.calibrations().next().is_some(),
+            _ => false,
+        };
+        let mut paths = self.paths();
+        self.runs().next().is_some()
+            && self.runs().all(worked)
+            && paths.all(|row| row.state == State::Unavailable)
     }
 
     /// The outcome in one line, such as `failed: 13 paths verified, 1 failed, 2 unavailable; 1
@@ -112,26 +151,46 @@ impl Report {
     /// The summary without the outcome's words.
     pub(crate) fn summary_numbers(&self, separator: char) -> String {
         let tally = self.tally();
-        let paths = if tally.verified == 1 { "path" } else { "paths" };
-        let mut out = format!("{} {paths} verified", tally.verified);
+        let mut states = Vec::new();
+        // Nothing verified is no remark on a run that had nothing to verify.
+        let owes_none = self.outcome() == Outcome::Passed;
+        if tally.verified > 0 || !owes_none {
+            let paths = if tally.verified == 1 { "path" } else { "paths" };
+            states.push(format!("{} {paths} verified", tally.verified));
+        }
         for (count, word) in [
             (tally.failed, State::Failed),
             (tally.unavailable, State::Unavailable),
             (tally.not_executed, State::NotExecuted),
         ] {
             if count > 0 {
-                out += &format!(", {count} {word}");
+                states.push(format!("{count} {word}"));
             }
         }
-        match self.findings().count() {
-            0 => {}
-            1 => out += "; 1 finding",
-            n => out += &format!("; {n} findings"),
+        let mut parts = vec![states.join(", ")];
+        let counted = |n: usize, word: &str| match n {
+            0 => String::new(),
+            1 => format!("1 {word}"),
+            n => format!("{n} {word}s"),
+        };
+        parts.push(counted(self.findings().count(), "finding"));
+        let verdicts = self.comparisons().map(|row| row.verdict);
+        let compared: Vec<Compared> = verdicts.collect();
+        if !compared.is_empty() {
+            let rows = counted(compared.len(), "comparison");
+            let each = Compared::counted(compared.into_iter());
+            parts.push(format!("{rows}: {each}"));
         }
-        out += &format!("; {} cases", grouped(tally.cases, separator));
-        if let Some(end) = self.end() {
-            out += &format!(" in {:.1} s", end.seconds);
+        parts.push(counted(self.calibrations().count(), "calibration"));
+        let time = self.end().map(|end| format!("{:.1} s", end.seconds));
+        if tally.cases > 0 || !owes_none {
+            let cases = format!("{} cases", grouped(tally.cases, separator));
+            parts.push(time.map_or(cases.clone(), |time| format!("{cases} in {time}")));
+        } else {
+            parts.extend(time);
         }
+        parts.retain(|part| !part.is_empty());
+        let mut out = parts.join("; ");
         let mut seeds: Vec<u64> = self.runs().filter_map(|run| run.seed).collect();
         seeds.dedup();
         for seed in seeds {

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use crate::compared::{Calibration, Comparison};
 use crate::plain::one_line;
 use crate::record::{
     End, Figure, Finding, Machine, PathRow, Receipt, Record, Run, SCHEMA, Survivor,
@@ -109,6 +110,28 @@ impl Report {
         self.records.iter().filter_map(|record| {
             if let Record::Survivor(s) = record {
                 Some(s)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The comparisons.
+    pub fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
+        self.records.iter().filter_map(|record| {
+            if let Record::Comparison(c) = record {
+                Some(c)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// What is known of the method of comparison.
+    pub fn calibrations(&self) -> impl Iterator<Item = &Calibration> {
+        self.records.iter().filter_map(|record| {
+            if let Record::Calibration(c) = record {
+                Some(c)
             } else {
                 None
             }

@@ -5,14 +5,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compared::{Calibration, Comparison};
 use crate::plain::one_line;
 
 /// The version of the record format that this crate writes and reads.
 ///
 /// A new optional field leaves it as it is, for readers skip fields that they do not know. A new
 /// kind of record, a field that is gone or a field that changes its meaning raises it. Schema 2
-/// added the kinds `receipt` and `survivor`; files of schema 1 are read as they always were.
-pub const SCHEMA: u32 = 2;
+/// added the kinds `receipt` and `survivor`, schema 3 `comparison` and `calibration`; files of
+/// earlier schemas are read as they always were.
+pub const SCHEMA: u32 = 3;
 
 /// One line of a records file.
 ///
@@ -36,17 +38,23 @@ pub enum Record {
     Receipt(Receipt),
     /// A change of a path's machine code that the verification did not notice.
     Survivor(Survivor),
+    /// Two sides held against each other.
+    Comparison(Comparison),
+    /// How often comparisons of one kind came out as what.
+    Calibration(Calibration),
     /// The run came to its end: the last line. Without it the run did not finish.
     End(End),
 }
 
 impl Record {
-    /// Why a receipt or a survivor contradicts itself, if it does. Neither is written nor read then:
-    /// it would be no evidence.
+    /// Why a receipt, a survivor, a comparison or a calibration contradicts itself, if it does. None is
+    /// written nor read then: it would be no evidence.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let (kind, name, what) = match self {
             Record::Receipt(receipt) => ("receipt", receipt.name(), receipt.contradiction()?),
             Record::Survivor(survivor) => ("survivor", survivor.name(), survivor.contradiction()?),
+            Record::Comparison(of) => ("comparison", of.name(), of.contradiction()?),
+            Record::Calibration(of) => ("calibration", of.name(), of.contradiction()?),
             _ => return None,
         };
         Some(format!("{kind} of \"{}\": {what}", one_line(&name)))
@@ -433,7 +441,7 @@ pub struct End {
 }
 
 /// `operation/isa/delivery`, or as many of the parts as are given.
-fn path_name(operation: &str, isa: &str, delivery: &str) -> String {
+pub(crate) fn path_name(operation: &str, isa: &str, delivery: &str) -> String {
     let parts = [operation, isa, delivery];
     let named: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     named.join("/")

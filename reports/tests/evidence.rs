@@ -4,7 +4,10 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{RECEIPTS, TIMED, VERIFIED, any_report, cells_of_rows, element, sample, words};
+use common::{
+    RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element, no_words_touch,
+    sample, words,
+};
 use pathproof_reports::{
     Figure, PathRow, Receipt, Record, Report, Survivor, junit, markdown, page, text,
 };
@@ -349,10 +352,6 @@ const PICTURES: [&str; 3] = [
     ": mutants of ",
 ];
 
-fn attribute(node: Node<'_, '_>, name: &str) -> f64 {
-    node.attribute(name).unwrap().parse().unwrap()
-}
-
 /// Parts of bars: where they begin, how long they are, their colour; from the top, bar by bar.
 fn bars(svg: &Document<'_>) -> Vec<Vec<(f64, f64, String)>> {
     let mut bars: Vec<(f64, Vec<_>)> = Vec::new();
@@ -520,42 +519,6 @@ fn counts_far_apart_have_a_logarithmic_scale() {
     // From ten on: 22,400 and 13.
     let want = (13f64 / 10.0).ln() / (22_400f64 / 10.0).ln();
     assert!((least / most - want).abs() < 0.01, "{least} {most} {want}");
-}
-
-/// Texts of all pictures: none touches another or leaves its picture.
-fn no_words_touch(page: &str) -> usize {
-    let mut pictures = 0;
-    for part in page.split("<svg ").skip(1) {
-        let svg = format!("<svg {}", &part[..part.find("</svg>").unwrap() + 6]);
-        let svg = Document::parse(&svg).unwrap();
-        let size = ["width", "height"].map(|name| attribute(svg.root_element(), name));
-        let texts = svg.descendants().filter(|node| node.has_tag_name("text"));
-        let boxes: Vec<(String, f64, f64, f64, f64)> = texts
-            .map(|node| {
-                let (text, font) = (words(node).trim().to_owned(), attribute(node, "font-size"));
-                // On average a character is about half as wide as it is high.
-                let width = text.chars().count() as f64 * font * 0.52;
-                let x = attribute(node, "x");
-                let from = match node.attribute("text-anchor").unwrap() {
-                    "end" => x - width,
-                    "middle" => x - width / 2.0,
-                    _ => x,
-                };
-                (text, from, from + width, attribute(node, "y"), font)
-            })
-            .collect();
-        for (i, a) in boxes.iter().enumerate() {
-            for b in &boxes[..i] {
-                let beside = a.2 <= b.1 || b.2 <= a.1;
-                let apart = (a.3 - b.3).abs() >= a.4.min(b.4) * 0.95;
-                assert!(beside || apart, "{a:?} {b:?}");
-            }
-            assert!(a.1 >= -1.0 && a.2 <= size[0] + 1.0, "{a:?} leaves {size:?}");
-            assert!(a.3 >= 0.0 && a.3 <= size[1], "{a:?} leaves {size:?}");
-        }
-        pictures += 1;
-    }
-    pictures
 }
 
 #[test]

@@ -4,10 +4,10 @@ mod common;
 
 use std::io::{BufReader, ErrorKind, Read};
 
-use common::{KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
+use common::{COMPARED, KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
 use pathproof_reports::{
-    End, Figure, MAX_LINE, Outcome, ReadError, Receipt, Record, Report, SCHEMA, State, Survivor,
-    Writer, read, read_from,
+    Calibration, Compared, Comparison, End, Figure, MAX_LINE, Outcome, ReadError, Receipt, Record,
+    Report, Run, SCHEMA, State, Survivor, Writer, read, read_from,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -72,12 +72,113 @@ fn a_kept_file_of_schema_2_is_read() {
 }
 
 #[test]
+fn a_kept_file_of_schema_3_is_read() {
+    let report = sample(COMPARED);
+    assert_eq!(report.machine().unwrap().schema, SCHEMA);
+    let count = |verdict| {
+        let of_it = |row: &&Comparison| row.verdict == verdict;
+        report.comparisons().filter(of_it).count()
+    };
+    assert_eq!(Compared::ALL.map(count), [1, 6, 13, 16, 3, 1, 2]);
+    assert_eq!(report.calibrations().count(), 76);
+    assert_eq!(report.outcome(), Outcome::Failed);
+    // The lines again, to the last digit.
+    let lines = report
+        .records
+        .iter()
+        .map(|record| serde_json::to_string(record).unwrap() + "\n");
+    assert_eq!(lines.collect::<String>(), COMPARED);
+}
+
+#[test]
+fn comparisons_that_contradict_themselves_are_neither_written_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(&folder.path().join("records.jsonl")).unwrap();
+    let good = sample(COMPARED);
+    writer.write(&good.records[0]).unwrap();
+    let slower = good
+        .comparisons()
+        .find(|row| row.verdict == Compared::Slower);
+    let calibration = good.calibrations().next().unwrap();
+    type Damage<T> = fn(&mut T);
+    let comparisons: [(Damage<Comparison>, &str); 8] = [
+        (
+            |c| c.verdict = Compared::Same,
+            "the verdict same does not follow",
+        ),
+        (
+            |c| c.verdict = Compared::Identical,
+            "the verdict identical code does not follow",
+        ),
+        (|c| c.ratio = None, "the verdict slower does not follow"),
+        (
+            |c| c.control = c.ratio,
+            "the verdict slower does not follow",
+        ),
+        (|c| c.margin = 0.2, "the verdict slower does not follow"),
+        (|c| c.margin = 0.0, "a margin of 0"),
+        (|c| c.confidence = 1.0, "a confidence of 1"),
+        (
+            |c| c.ratio.as_mut().unwrap().low = -1.0,
+            "are not all positive",
+        ),
+    ];
+    let calibrations: [(Damage<Calibration>, &str); 3] = [
+        (
+            |c| (c.slower, c.faster, c.same, c.inconclusive, c.void) = (0, 0, 0, 0, 0),
+            "of no comparison",
+        ),
+        (|c| c.effect = -0.1, "an effect of -0.1"),
+        (|c| c.margin = 1.0, "a margin of 1"),
+    ];
+    let mut bad = Vec::new();
+    for (damage, want) in comparisons {
+        let mut comparison = slower.unwrap().clone();
+        damage(&mut comparison);
+        bad.push((Record::Comparison(comparison), want));
+    }
+    for (damage, want) in calibrations {
+        let mut calibration = calibration.clone();
+        damage(&mut calibration);
+        bad.push((Record::Calibration(calibration), want));
+    }
+    for (record, want) in bad {
+        let error = writer.write(&record).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(want), "{want}: {error}");
+        let line = serde_json::to_string(&record).unwrap();
+        let error = error_of(&format!("{MACHINE}\n{line}\n"));
+        assert!(error.contains(want), "{want}: {error}");
+    }
+    // What JSON has no word for would be read as nothing, if at all.
+    let numbers: [Damage<Comparison>; 4] = [
+        |c| c.seconds = f64::INFINITY,
+        |c| c.least = Some(f64::NAN),
+        |c| c.head.nanos = Some(f64::INFINITY),
+        |c| c.layout_spread = Some([0.9, f64::NAN]),
+    ];
+    for damage in numbers {
+        let mut comparison = slower.unwrap().clone();
+        damage(&mut comparison);
+        let error = writer.write(&Record::Comparison(comparison)).unwrap_err();
+        assert!(error.to_string().contains("a number of "), "{error}");
+    }
+    for effect in [f64::NAN, f64::INFINITY] {
+        let calibration = Calibration {
+            effect,
+            ..calibration.clone()
+        };
+        assert!(writer.write(&Record::Calibration(calibration)).is_err());
+    }
+}
+
+#[test]
 fn evidence_that_contradicts_itself_is_neither_written_nor_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
     let good = sample(RECEIPTS);
-    writer.write(&good.records[0]).unwrap();
+    writer.write(&sample(COMPARED).records[0]).unwrap();
     let receipt = good.receipts().last().unwrap().clone();
     let survivor = good.survivors().last().unwrap().clone();
     let name = "receipt of \"q64_decode/avx512vbmi/fills\": ";
@@ -154,7 +255,7 @@ fn each_record_is_in_the_file_as_soon_as_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let want = sample(RECEIPTS).records;
+    let want = sample(COMPARED).records;
     for (i, record) in want.iter().enumerate() {
         writer.write(record).unwrap();
         assert_eq!(
@@ -163,7 +264,7 @@ fn each_record_is_in_the_file_as_soon_as_it_is_written() {
         );
     }
     assert_eq!(read(&path).unwrap().records, want);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), RECEIPTS);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), COMPARED);
 }
 
 #[test]
@@ -171,7 +272,7 @@ fn the_writer_refuses_what_the_reader_would() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let [Record::Machine(machine), rest @ ..] = &sample(RECEIPTS).records[..] else {
+    let [Record::Machine(machine), rest @ ..] = &sample(COMPARED).records[..] else {
         panic!()
     };
     let figure = |value, reason: Option<&str>| {
@@ -196,7 +297,7 @@ fn the_writer_refuses_what_the_reader_would() {
     assert!(refused(&rest[0]).ends_with("the first record must be the machine"));
     let mut future = machine.clone();
     future.schema = SCHEMA + 1;
-    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 2, not 3"));
+    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 3, not 4"));
     writer.write(&Record::Machine(machine.clone())).unwrap();
     let mut refused = |record: &Record| writer.write(record).unwrap_err().to_string();
     assert!(
@@ -269,16 +370,16 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             MACHINE.replace(":1,", ":7,") + "\n",
-            "records.jsonl line 1: schema 7, this program reads schemas 1 to 2: read it with the program that wrote it, or a newer one",
+            "records.jsonl line 1: schema 7, this program reads schemas 1 to 3: read it with the program that wrote it, or a newer one",
         ),
         (
             MACHINE.replace(":1,", ":0,") + "\n",
-            "records.jsonl line 1: schema 0, this program reads schemas 1 to 2: run it again with this program",
+            "records.jsonl line 1: schema 0, this program reads schemas 1 to 3: run it again with this program",
         ),
         // In another schema the rest may be anything.
         (
-            "{\"record\":\"machine\",\"schema\":3}\n".into(),
-            "schema 3, this program reads schemas 1 to 2",
+            "{\"record\":\"machine\",\"schema\":4}\n".into(),
+            "schema 4, this program reads schemas 1 to 3",
         ),
         (
             "{\"record\":\"machine\"}\n".into(),
@@ -405,6 +506,153 @@ fn the_exit_code_alone_is_not_believed() {
     for (records, want) in cases {
         assert_eq!(outcome(records), want, "{records:?}");
     }
+}
+
+/// A run that owes no path passes, if it did something; no other run passes without a path.
+#[test]
+fn what_owes_no_path_is_not_called_not_executed() {
+    let run = |verb: &str| {
+        Record::Run(Run {
+            verb: verb.to_owned(),
+            args: Vec::new(),
+            seed: Some(7),
+            started: "2026-12-01T04:00:00Z".to_owned(),
+        })
+    };
+    let figure = |quantity: &str, n: f64| Record::Figure(Figure::new(quantity, Ok(n), quantity));
+    let row = |state| {
+        let mut row = sample(VERIFIED).paths().next().unwrap().clone();
+        (row.state, row.cases) = (state, 0);
+        Record::Path(row)
+    };
+    let end = |exit| {
+        let verdict = String::new();
+        Record::End(End {
+            exit,
+            seconds: 1.5,
+            verdict,
+        })
+    };
+    let report = |records: &[Record]| Report {
+        source: String::new(),
+        records: records.to_vec(),
+        truncated: false,
+    };
+    let outcome = |records: &[Record]| report(records).outcome();
+    let (mutate, fuzz, verify) = (run("mutate"), run("fuzz"), run("verify"));
+    let (mutants, inputs) = (figure("mutants", 602.0), figure("inputs", 5e6));
+    let finding = Record::Finding(sample(KILLED).findings().next().unwrap().clone());
+    let calibration = Record::Calibration(sample(COMPARED).calibrations().next().unwrap().clone());
+    let passed: [&[Record]; 4] = [
+        &[mutate.clone(), mutants.clone(), end(0)],
+        &[
+            mutate.clone(),
+            mutants.clone(),
+            row(State::Unavailable),
+            end(0),
+        ],
+        &[fuzz.clone(), inputs.clone(), end(0)],
+        &[run("calibrate"), calibration.clone(), end(0)],
+    ];
+    for records in passed {
+        assert_eq!(outcome(records), Outcome::Passed, "{records:?}");
+    }
+    let others: [(&[Record], Outcome); 14] = [
+        // Nothing done, or the work of another verb.
+        (&[mutate.clone(), end(0)], Outcome::NotExecuted),
+        (
+            &[mutate.clone(), figure("mutants", 0.0), end(0)],
+            Outcome::NotExecuted,
+        ),
+        (
+            &[mutate.clone(), inputs.clone(), end(0)],
+            Outcome::NotExecuted,
+        ),
+        (&[fuzz.clone(), end(0)], Outcome::NotExecuted),
+        // The fuzzer of an operation owes its paths.
+        (
+            &[
+                fuzz.clone(),
+                inputs.clone(),
+                row(State::Unavailable),
+                end(0),
+            ],
+            Outcome::NotExecuted,
+        ),
+        (
+            &[
+                mutate.clone(),
+                mutants.clone(),
+                row(State::NotExecuted),
+                end(0),
+            ],
+            Outcome::NotExecuted,
+        ),
+        // Verbs that owe paths, whatever else they have.
+        (
+            &[
+                verify.clone(),
+                mutants.clone(),
+                inputs.clone(),
+                calibration,
+                end(0),
+            ],
+            Outcome::NotExecuted,
+        ),
+        (
+            &[mutate.clone(), verify.clone(), mutants.clone(), end(0)],
+            Outcome::NotExecuted,
+        ),
+        (&[verify, end(0)], Outcome::NotExecuted),
+        (&[mutants.clone(), end(0)], Outcome::NotExecuted),
+        // What is wrong stays wrong.
+        (
+            &[mutate.clone(), mutants.clone(), finding, end(0)],
+            Outcome::Failed,
+        ),
+        (&[mutate.clone(), mutants.clone(), end(1)], Outcome::Failed),
+        (
+            &[mutate.clone(), mutants.clone(), end(4)],
+            Outcome::NotExecuted,
+        ),
+        (&[mutate.clone(), mutants.clone()], Outcome::Unfinished),
+    ];
+    for (records, want) in others {
+        assert_eq!(outcome(records), want, "{records:?}");
+    }
+    let summary = |records: &[Record]| report(records).summary();
+    let row = row(State::Unavailable);
+    assert_eq!(
+        summary(&[mutate.clone(), mutants.clone(), end(0)]),
+        "passed: 1.5 s; seed 7"
+    );
+    assert_eq!(
+        summary(&[mutate, mutants, row, end(0)]),
+        "passed: 1 unavailable; 1.5 s; seed 7"
+    );
+}
+
+#[test]
+fn the_summary_counts_comparisons() {
+    assert_eq!(
+        sample(COMPARED).summary(),
+        "failed: 18 paths verified, 1 unavailable; 42 comparisons: 1 slower, 6 faster, 13 same, 16 identical code, 3 inconclusive, 1 void, 2 no base; 76 calibrations; 288 cases in 1834.2 s; seed 20261201; seed 20261202"
+    );
+    // A comparison that came out slower has failed, whatever the exit code says.
+    let mut report = sample(COMPARED);
+    let exit = |report: &mut Report, code| {
+        if let Some(Record::End(end)) = report.records.last_mut() {
+            end.exit = code;
+        }
+    };
+    exit(&mut report, 0);
+    assert_eq!(report.outcome(), Outcome::Failed);
+    report.records.retain(
+        |record| !matches!(record, Record::Comparison(of) if of.verdict == Compared::Slower),
+    );
+    assert_eq!(report.outcome(), Outcome::Verified);
+    exit(&mut report, 5);
+    assert_eq!(report.outcome(), Outcome::Inconclusive);
 }
 
 #[test]

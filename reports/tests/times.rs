@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{TIMED, TIMED_AVX2, VERIFIED, any_report, cells_of_rows, element, sample, words};
+use common::{
+    TIMED, TIMED_AVX2, VERIFIED, any_report, cells_of_rows, element, no_words_touch, sample, words,
+};
 use pathproof_reports::{Figure, Outcome, Record, Report, State, markdown, page, text};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
@@ -379,38 +381,7 @@ fn bars_are_as_long_as_their_ratios() {
 #[test]
 fn no_two_words_of_a_picture_touch() {
     let page = page(&[sample(TIMED), sample(TIMED_AVX2)]);
-    let mut pictures = 0;
-    for part in page.split("<svg ").skip(1) {
-        let svg = format!("<svg {}", &part[..part.find("</svg>").unwrap() + 6]);
-        let svg = Document::parse(&svg).unwrap();
-        let boxes: Vec<(String, f64, f64, f64, f64)> = svg
-            .descendants()
-            .filter(|node| node.has_tag_name("text"))
-            .map(|node| {
-                let text = words(node).trim().to_owned();
-                // On average a character is about half as wide as it is high.
-                let size = number(node, "font-size");
-                let width = text.chars().count() as f64 * size * 0.52;
-                let x = match node.attribute("text-anchor").unwrap() {
-                    "end" => number(node, "x") - width,
-                    "middle" => number(node, "x") - width / 2.0,
-                    _ => number(node, "x"),
-                };
-                (text, x, x + width, number(node, "y"), size)
-            })
-            .collect();
-        for (i, a) in boxes.iter().enumerate() {
-            for b in &boxes[..i] {
-                let beside = a.2 <= b.1 || b.2 <= a.1;
-                let apart = (a.3 - b.3).abs() >= a.4.min(b.4) * 0.95;
-                assert!(beside || apart, "{a:?} {b:?}");
-            }
-            let width = number(svg.root_element(), "width");
-            assert!(a.1 >= -1.0 && a.2 <= width + 1.0, "{a:?} leaves {width}");
-        }
-        pictures += 1;
-    }
-    assert_eq!(pictures, 32);
+    assert_eq!(no_words_touch(&page), 32);
 }
 
 #[test]

@@ -6,18 +6,23 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::by_operation;
+use super::compared::{groups, place, words::in_a_line};
 use super::evidence::{Evidence, Subject};
 use crate::plain::{block, one_line};
 use crate::record::{Finding, PathRow};
-use crate::{Outcome, Report, State};
+use crate::{Compared, Comparison, Outcome, Report, State};
 
-/// The report as JUnit XML: a suite per operation, a test case per path.
+/// The report as JUnit XML: a suite per operation, a test case per path; and for comparisons a suite
+/// `comparison: ` and the operation, a test case per comparison.
 ///
 /// What a path executed and its mutation score are the output (`<system-out>`) of its case.
 /// Unavailable is `<skipped>` with the reason; failed and NOT EXECUTED are `<failure>`. A finding
-/// whose path has no row (the run was killed before the ledger) is a failed case too. Where no case
-/// says why the run as a whole is no pass, or where it did not finish, a suite `run` with one
-/// failed case does, so that the document is green only for [`Outcome::Verified`].
+/// whose path has no row (the run was killed before the ledger) is a failed case too. Of
+/// comparisons, slower and void are `<failure>` with the numbers, inconclusive and no base
+/// `<skipped>` with the reason. Where no case says why the run as a whole is no pass, or where it did
+/// not finish, a suite `run` with one failed case does, so that the document is green only for
+/// [`Outcome::Verified`] and [`Outcome::Passed`]. It is red for them too where a comparison is void:
+/// a run may pass beside one, but that row has shown nothing.
 #[must_use]
 pub fn junit(report: &Report) -> String {
     let program = report
@@ -79,8 +84,17 @@ pub fn junit(report: &Report) -> String {
             told = true;
         }
     }
+    for groups in groups(report).chunk_by(|a, b| a.operation == b.operation) {
+        let name = format!("comparison: {}", groups[0].operation);
+        let mut suite = TestSuite::new(one_line(&name));
+        for row in groups.iter().flat_map(|group| &group.rows) {
+            told |= matches!(row.verdict, Compared::Slower | Compared::Void);
+            suite.add_test_case(compared(row, &name));
+        }
+        document.add_test_suite(suite);
+    }
     let outcome = report.outcome();
-    if outcome == Outcome::Unfinished || (outcome != Outcome::Verified && !told) {
+    if outcome == Outcome::Unfinished || (!outcome.is_pass() && !told) {
         let why = match report.end() {
             Some(end) => format!("exit code {}: {}", end.exit, end.verdict),
             None => report.unfinished().to_owned(),
@@ -106,6 +120,29 @@ fn case(
     let peer = if peer { " (peer)" } else { "" };
     let mut case = TestCase::new(one_line(&format!("{isa}/{delivery}{peer}")), status);
     case.set_classname(one_line(operation));
+    case
+}
+
+/// A comparison, with its numbers where a reader of the case finds them.
+fn compared(row: &Comparison, suite: &str) -> TestCase {
+    let numbers = one_line(&in_a_line(row));
+    let status = match row.verdict {
+        Compared::Slower | Compared::Void => failure(row.verdict.word(), &numbers, &[]),
+        Compared::Inconclusive | Compared::NoBase => {
+            let why = row.reason.as_deref().unwrap_or("no reason given");
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(one_line(&format!("{}: {why}", row.verdict)));
+            status
+        }
+        Compared::Faster | Compared::Same | Compared::Identical => TestCaseStatus::success(),
+    };
+    let name = format!("{} against {}", place(row), row.against);
+    let mut case = TestCase::new(one_line(&name), status);
+    case.set_classname(one_line(suite));
+    case.set_system_out(format!("{}: {numbers}", row.verdict));
+    if let Ok(time) = Duration::try_from_secs_f64(row.seconds) {
+        case.set_time(time);
+    }
     case
 }
 

@@ -1,5 +1,7 @@
 //! The report for a pull request.
 
+use super::compared::words::{WHOLE, calibrations};
+use super::compared::{calibrated, groups as compared_groups};
 use super::evidence::Evidence;
 use super::times::Times;
 use super::words::Table;
@@ -24,7 +26,7 @@ const ROWS: usize = 200;
 pub fn markdown(report: &Report) -> String {
     let outcome = report.outcome();
     let mark = match outcome {
-        Outcome::Verified => "✅",
+        Outcome::Verified | Outcome::Passed => "✅",
         Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => "❌",
         Outcome::Inconclusive => "❔",
     };
@@ -51,6 +53,10 @@ pub fn markdown(report: &Report) -> String {
             );
         }
     }
+    for group in compared_groups(report) {
+        out += &titled(&group.in_words(WHOLE));
+    }
+    out += &titled(&calibrations(&calibrated::series(report), WHOLE));
     let groups = by_operation(report);
     if !groups.is_empty() {
         out += "#### Ledger\n\n| path | state | cases | refusals compared | receipt, or why none |\n|---|---|--:|---|---|\n";
@@ -141,9 +147,13 @@ fn of_table(table: &Table) -> String {
             out += if number { "--:|" } else { "---|" };
         }
         out.push('\n');
-        for row in table.rows.iter().take(ROWS) {
+        for (n, row) in table.rows.iter().take(ROWS).enumerate() {
             let name = code(&row[0]).replace('|', "\\|");
-            let words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
+            let mut words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
+            if table.alarming.get(n) == Some(&true) {
+                let word = &mut words[table.numbers];
+                *word = format!("**{word}**");
+            }
             out += &format!("| {name} | {} |\n", words.join(" | "));
         }
         out.push('\n');

@@ -1,6 +1,7 @@
 //! What is shown from the records: pure functions of a [`Report`], one file each.
 
 mod chart;
+mod compared;
 mod evidence;
 mod junit;
 mod markdown;

@@ -15,6 +15,7 @@
 use plotters::style::RGBColor;
 
 use super::times::{Row, Who};
+use crate::compared::Compared;
 
 /// Red, green, blue in sRGB.
 type Rgb = (u8, u8, u8);
@@ -170,6 +171,31 @@ pub(super) const KILLED: Ink = Ink::new("killed", 0x2B_6C_8F, 0x6F_B3_D6);
 pub(super) const ACCEPTED: Ink = Ink::new("accepted", 0xA9_AF_B9, 0x5A_61_6C);
 pub(super) const OPEN: Ink = Ink::new("open", 0xB9_3A_0A, 0xFF_8A_4C);
 
+/// What a comparison amounts to; marks have a shape besides.
+const SLOWER: Ink = Ink::new("slower", 0xB5_2D_18, 0xF3_AB_4C);
+const FASTER: Ink = Ink::new("faster", 0x02_5B_C6, 0x5B_8F_EC);
+const SAME: Ink = Ink::new("same", 0x7C_83_8D, 0x92_99_99);
+const UNCLEAR: Ink = Ink::new("unclear", 0x6E_34_6A, 0xFE_BB_E2);
+
+/// The colour of a verdict.
+pub(super) fn verdict(verdict: Compared) -> Ink {
+    match verdict {
+        Compared::Slower => SLOWER,
+        Compared::Faster => FASTER,
+        Compared::Same | Compared::Identical => SAME,
+        Compared::Inconclusive | Compared::Void | Compared::NoBase => UNCLEAR,
+    }
+}
+
+/// The colour and the mark of a line that is no path's, by its place; a lesser one is dashed.
+pub(super) fn series(place: usize, lesser: bool) -> (Ink, Shape) {
+    let (_, ink, shape) = ISAS[place % ISAS.len()];
+    match lesser {
+        true => (PEERS[place % PEERS.len()], Shape::Circle),
+        false => (ink, shape),
+    }
+}
+
 /// Of words upon a colour: the one of text and surface that can be read there, in light and dark.
 pub(super) fn upon(ink: Ink) -> Ink {
     let weak = [FEATURES[0].1, FEATURES[1].1, ACCEPTED];
@@ -278,7 +304,7 @@ pub(super) fn path(isa: &str, who: Who, peers: &[&str]) -> Ink {
 fn all() -> impl Iterator<Item = Ink> {
     let named = [
         SURFACE, RAISED, TEXT, MUTED, LINE, GOOD, BAD, WARN, OTHER, AUTO, ROOFLINE, KILLED,
-        ACCEPTED, OPEN,
+        ACCEPTED, OPEN, SLOWER, FASTER, SAME, UNCLEAR,
     ];
     named
         .into_iter()
@@ -497,6 +523,18 @@ mod tests {
             );
             for color in colors {
                 assert!(contrast(color, scheme(SURFACE)) >= 2.1, "{color:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn verdicts_can_be_told_by_every_sight() {
+        for scheme in schemes() {
+            let colors = [SLOWER, FASTER, SAME, UNCLEAR].map(scheme);
+            let least = least_distance(&colors);
+            assert!(least > 0.13, "{least}");
+            for color in colors {
+                assert!(contrast(color, scheme(SURFACE)) >= 3.0, "{color:?}");
             }
         }
     }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 
+use super::compared::words::{FOLDED, calibrations};
+use super::compared::{calibrated, groups};
 use super::evidence::Evidence;
 use super::times::Times;
 use super::{CASES, by_operation, other_figures, palette, remark, value_of, words};
@@ -42,6 +44,8 @@ pub fn text(report: &Report, color: bool) -> String {
         .in_words()
         .into_iter()
         .chain(times.in_words())
+        .chain(calibrations(&calibrated::series(report), FOLDED))
+        .chain(groups(report).iter().flat_map(|of| of.in_words(FOLDED)))
         .collect();
     let details = tables.iter().filter(|table| table.detail).count();
     let whole = details <= DETAILS;
@@ -276,7 +280,7 @@ fn color_of_state(state: State) -> &'static str {
 
 fn color_of_outcome(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Verified => color_of_state(State::Verified),
+        Outcome::Verified | Outcome::Passed => color_of_state(State::Verified),
         Outcome::Inconclusive => color_of_state(State::Unavailable),
         Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => {
             color_of_state(State::Failed)

@@ -14,4 +14,6 @@ pub(super) struct Table {
     pub(super) notes: Vec<String>,
     /// Whether it only has the particulars of the one before it.
     pub(super) detail: bool,
+    /// Rows whose first word behind the numbers says that somebody must look; none if it is empty.
+    pub(super) alarming: Vec<bool>,
 }

@@ -1,14 +1,14 @@
 //! Records for the tests: made-up runs, kept as files, and arbitrary ones. And a reader of pages.
 #![allow(
     dead_code,
-    reason = "three test programs compile this module, and none needs all of it"
+    reason = "four test programs compile this module, and none needs all of it"
 )]
 
 use std::collections::BTreeMap;
 
 use pathproof_reports::{
-    End, Figure, Finding, Machine, PathRow, Receipt, Record, Report, Run, SCHEMA, State, Survivor,
-    read_from,
+    Calibration, Compared, Comparison, End, Figure, Finding, Machine, PathRow, Ratio, Receipt,
+    Record, Report, Run, SCHEMA, Side, State, Survivor, read_from,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -28,6 +28,9 @@ pub(crate) const TIMED_AVX2: &str = include_str!("../samples/timed-avx2.jsonl");
 /// Receipts, counts and mutation scores of two operations: a path that allocates, one whose receipt
 /// is cut, calls that are refused, a peer, three survivors that nobody accepted.
 pub(crate) const RECEIPTS: &str = include_str!("../samples/receipts.jsonl");
+/// Comparisons of two operations with each verdict, against a revision and against another path; and
+/// calibrations of two conditions and of a way of comparing that is known to be worse.
+pub(crate) const COMPARED: &str = include_str!("../samples/compared.jsonl");
 
 pub(crate) fn sample(text: &str) -> Report {
     read_from(text.as_bytes(), "records.jsonl").unwrap()
@@ -56,6 +59,46 @@ pub(crate) fn cells_of_rows(table: &Document<'_>) -> Vec<Vec<String>> {
         .filter(|node| node.has_tag_name("tr"))
         .map(cells)
         .collect()
+}
+
+pub(crate) fn attribute(node: Node<'_, '_>, name: &str) -> f64 {
+    node.attribute(name).unwrap().parse().unwrap()
+}
+
+/// Texts of all pictures: none touches another or leaves its picture.
+pub(crate) fn no_words_touch(page: &str) -> usize {
+    let mut pictures = 0;
+    for part in page.split("<svg ").skip(1) {
+        let svg = format!("<svg {}", &part[..part.find("</svg>").unwrap() + 6]);
+        let svg = Document::parse(&svg).unwrap();
+        let size = ["width", "height"].map(|name| attribute(svg.root_element(), name));
+        let texts = svg.descendants().filter(|node| node.has_tag_name("text"));
+        let boxes: Vec<(String, f64, f64, f64, f64)> = texts
+            .map(|node| {
+                let (text, font) = (words(node).trim().to_owned(), attribute(node, "font-size"));
+                // On average a character is about half as wide as it is high.
+                let width = text.chars().count() as f64 * font * 0.52;
+                let x = attribute(node, "x");
+                let from = match node.attribute("text-anchor").unwrap() {
+                    "end" => x - width,
+                    "middle" => x - width / 2.0,
+                    _ => x,
+                };
+                (text, from, from + width, attribute(node, "y"), font)
+            })
+            .collect();
+        for (i, a) in boxes.iter().enumerate() {
+            for b in &boxes[..i] {
+                let beside = a.2 <= b.1 || b.2 <= a.1;
+                let apart = (a.3 - b.3).abs() >= a.4.min(b.4) * 0.95;
+                assert!(beside || apart, "{a:?} {b:?}");
+            }
+            assert!(a.1 >= -1.0 && a.2 <= size[0] + 1.0, "{a:?} leaves {size:?}");
+            assert!(a.3 >= 0.0 && a.3 <= size[1], "{a:?} leaves {size:?}");
+        }
+        pictures += 1;
+    }
+    pictures
 }
 
 /// Text with everything that a format could stumble over.
@@ -270,6 +313,126 @@ prop_compose! {
     }
 }
 
+/// A ratio with its interval, now and then of numbers that nobody has measured.
+fn any_ratio() -> impl Strategy<Value = Ratio> {
+    use proptest::num::f64::{NORMAL, POSITIVE};
+    let near = (0.9..1.1f64, 0.0..0.02f64, 0.0..0.02f64)
+        .prop_map(|(at, down, up)| [at - down, at, at + up]);
+    let wild = [POSITIVE | NORMAL, POSITIVE | NORMAL, POSITIVE | NORMAL].prop_map(|mut ends| {
+        ends = ends.map(f64::abs);
+        ends.sort_by(f64::total_cmp);
+        ends
+    });
+    prop_oneof![4 => near, 1 => wild].prop_map(|[low, at, high]| Ratio { at, low, high })
+}
+
+prop_compose! {
+    fn any_side()(
+        nanos in option::of(0.5..1e6f64), nanos_q90 in option::of(0.5..1e6f64),
+        instructions in option::of(any::<u64>()), function in maybe(),
+    ) -> Side {
+        Side { nanos, nanos_q90, instructions, function }
+    }
+}
+
+prop_compose! {
+    /// A comparison whose verdict follows from its intervals.
+    fn any_comparison()(
+        name in any_name(), load in prop_oneof![Just("768".to_owned()), Just("4096".to_owned()), any_text()],
+        against in prop_oneof![2 => Just("main".to_owned()), 1 => any_text()],
+        (ratio, control) in (option::of(any_ratio()), option::of(any_ratio())),
+        (margin, confidence) in (prop_oneof![Just(0.01), 0.0001..0.5f64], prop_oneof![Just(0.999), 0.51..0.9999f64]),
+        without in proptest::sample::select(vec![Compared::Inconclusive, Compared::Identical, Compared::NoBase]),
+        (least, epochs, seconds) in (option::of(0.0..1.0f64), any::<u32>(), 0.0..100.0f64),
+        (base, head, control_function) in (any_side(), any_side(), maybe()),
+        (layouts, spread) in (option::of(any::<u32>()), option::of((0.9..1.0f64, 1.0..1.1f64))),
+        reason in maybe(),
+    ) -> Record {
+        let [operation, isa, delivery] = name;
+        let said = |ratio: Option<Ratio>| ratio.map(|of| Compared::of(of.low, of.high, margin));
+        let moved = matches!(said(control), Some(Compared::Slower | Compared::Faster));
+        let verdict = match said(ratio) {
+            _ if moved => Compared::Void,
+            Some(verdict) => verdict,
+            None => without,
+        };
+        Record::Comparison(Comparison {
+            operation, isa, delivery, load, against, verdict, ratio, control, margin, confidence, least, epochs, seconds,
+            base, head, control_function, layouts, layout_spread: spread.map(|(least, most)| [least, most]), reason,
+        })
+    }
+}
+
+/// The same, and comparisons that contradict themselves, as only a program can build them.
+fn any_comparison_at_all() -> impl Strategy<Value = Record> {
+    use proptest::num::f64::ANY;
+    let damage = (
+        proptest::sample::select(Compared::ALL.to_vec()),
+        [ANY, ANY, ANY, ANY, ANY, ANY],
+    );
+    (any_comparison(), option::of(damage)).prop_map(|(record, damage)| match (record, damage) {
+        (
+            Record::Comparison(of),
+            Some((verdict, [at, low, margin, confidence, least, seconds])),
+        ) => Record::Comparison(Comparison {
+            verdict,
+            ratio: of.ratio.map(|ratio| Ratio { at, low, ..ratio }),
+            margin,
+            confidence,
+            least: Some(least),
+            seconds,
+            layout_spread: Some([at, low]),
+            ..of
+        }),
+        (record, _) => record,
+    })
+}
+
+prop_compose! {
+    /// A calibration of at least one comparison.
+    fn any_calibration()(
+        name in any_name(), load in prop_oneof![Just("768".to_owned()), any_text()],
+        method in prop_oneof![Just("paired".to_owned()), Just("one after the other".to_owned()), any_text()],
+        condition in prop_oneof![Just("idle".to_owned()), any_text()],
+        effect in prop_oneof![Just(0.0), Just(0.03), 0.0..1e6f64], margin in prop_oneof![Just(0.01), 0.0001..0.5f64],
+        measured in option::of(-0.5..10.0f64),
+        counts in prop_oneof![3 => [0..50u32, 0..50u32, 0..50u32, 0..50u32, 0..50u32], 1 => any::<[u32; 5]>()],
+        (seconds, seconds_most) in (0.0..100.0f64, 0.0..1000.0f64),
+    ) -> Record {
+        let [operation, isa, delivery] = name;
+        let [slower, faster, same, inconclusive, void] = counts;
+        Record::Calibration(Calibration {
+            operation, isa, delivery, load, method, condition, effect, measured, margin, slower: slower.max(1), faster, same,
+            inconclusive, void, seconds, seconds_most,
+        })
+    }
+}
+
+/// The same, and calibrations that no file can hold.
+fn any_calibration_at_all() -> impl Strategy<Value = Record> {
+    use proptest::num::f64::ANY;
+    let damage = (any::<bool>(), [ANY, ANY, ANY, ANY]);
+    (any_calibration(), option::of(damage)).prop_map(|(record, damage)| match (record, damage) {
+        (Record::Calibration(of), Some((none, [effect, margin, measured, seconds]))) => {
+            let kept = |n: u32| if none { 0 } else { n };
+            Record::Calibration(Calibration {
+                effect,
+                margin,
+                measured: Some(measured),
+                seconds,
+                seconds_most: measured,
+                slower: kept(of.slower),
+                faster: kept(of.faster),
+                same: kept(of.same),
+                inconclusive: kept(of.inconclusive),
+                void: kept(of.void),
+                ..of
+            })
+        }
+        (record, _) => record,
+    })
+}
+
 fn any_end(seconds: impl Strategy<Value = f64>) -> impl Strategy<Value = Record> {
     (any::<u8>(), seconds, any_text()).prop_map(|(exit, seconds, verdict)| {
         Record::End(End {
@@ -291,6 +454,8 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         any_finding(),
         any_receipt(),
         any_survivor(),
+        any_comparison(),
+        any_calibration(),
         any_end(finite())
     ]
 }
@@ -306,6 +471,8 @@ pub(crate) fn any_report() -> impl Strategy<Value = Report> {
             any_finding(),
             any_receipt_at_all(),
             any_survivor(),
+            any_comparison_at_all(),
+            any_calibration_at_all(),
             any_end(ANY),
             any_machine()
         ]

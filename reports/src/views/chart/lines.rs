@@ -274,6 +274,16 @@ fn mark(canvas: &Canvas<'_>, line: &Line, (x, y): (i32, i32)) -> Result<(), Draw
     if line.who == Who::Auto {
         return canvas.draw(&Circle::new((x, y), 6, color.stroke_width(1)));
     }
+    shape(canvas, line.shape, (x, y), color)
+}
+
+/// A filled mark.
+pub(super) fn shape(
+    canvas: &Canvas<'_>,
+    shape: Shape,
+    (x, y): (i32, i32),
+    color: RGBColor,
+) -> Result<(), DrawingError> {
     let corners = |corners: &[(i32, i32)]| {
         let at = corners
             .iter()
@@ -281,7 +291,7 @@ fn mark(canvas: &Canvas<'_>, line: &Line, (x, y): (i32, i32)) -> Result<(), Draw
             .collect::<Vec<_>>();
         Polygon::new(at, color.filled())
     };
-    match line.shape {
+    match shape {
         Shape::Circle => canvas.draw(&Circle::new((x, y), 4, color.filled())),
         Shape::Square => canvas.draw(&corners(&[(-4, -4), (4, -4), (4, 4), (-4, 4)])),
         Shape::Up => canvas.draw(&corners(&[(0, -5), (5, 4), (-5, 4)])),

@@ -4,7 +4,9 @@
 
 mod axes;
 pub(super) mod cases;
+pub(super) mod curve;
 pub(super) mod evidence;
+pub(super) mod forest;
 pub(super) mod lines;
 pub(super) mod speedups;
 pub(super) mod stacks;

@@ -1,5 +1,6 @@
 //! One self-contained page.
 
+mod compared;
 mod evidence;
 mod times;
 
@@ -41,10 +42,18 @@ pub fn page(reports: &[Report]) -> String {
         many => {
             let worst = many
                 .iter()
-                .filter(|report| report.outcome() != Outcome::Verified)
+                .filter(|report| !report.outcome().is_pass())
                 .count();
+            let alone = many
+                .iter()
+                .all(|report| report.outcome() == Outcome::Passed);
+            let word = if alone {
+                Outcome::Passed
+            } else {
+                Outcome::Verified
+            };
             if worst == 0 {
-                format!("verified: {} reports", many.len())
+                format!("{word}: {} reports", many.len())
             } else {
                 format!("not verified: {worst} of {} reports", many.len())
             }
@@ -98,6 +107,8 @@ fn section(report: &Report, peers: &[&str]) -> Markup {
     let findings: Vec<&Finding> = report.findings().collect();
     let (times, bars) = (Times::of(report), Bars::of(report));
     let evidence = Evidence::of(report);
+    let compares = report.comparisons().next().is_some() || report.calibrations().next().is_some();
+    let measures = compares || !times.operations.is_empty() || !evidence.is_empty();
     html! {
         section.report {
             h1 { (one_line(&name_of(report))) }
@@ -107,12 +118,13 @@ fn section(report: &Report, peers: &[&str]) -> Markup {
                 h2 { "Findings" }
                 @for finding in findings { (of_finding(finding)) }
             }
+            (compared::section(report))
             h2 { "Ledger" }
             (ledger(report))
             (evidence::section(&evidence, peers))
             (times::section(&times, peers))
-            // A run that measures or steps may check without recording kinds.
-            @if !bars.kinds.is_empty() || (times.operations.is_empty() && evidence.is_empty()) {
+            // A run that measures, compares or steps may check without recording kinds.
+            @if !bars.kinds.is_empty() || !measures {
                 h2 { "Cases by kind of check" }
                 (cases(&bars))
             }
@@ -124,7 +136,7 @@ fn section(report: &Report, peers: &[&str]) -> Markup {
 fn banner(report: &Report) -> Markup {
     let outcome = report.outcome();
     let (class, mark) = match outcome {
-        Outcome::Verified => ("good", "✓"),
+        Outcome::Verified | Outcome::Passed => ("good", "✓"),
         Outcome::Inconclusive => ("warn", "?"),
         Outcome::Failed | Outcome::NotExecuted | Outcome::Missing | Outcome::Unfinished => {
             ("bad", "✗")

@@ -10,7 +10,7 @@ use crate::verdict::Depth;
 use crate::verify::{Event, Found, Totals};
 use crate::worker::protocol::{Catalog, SubjectEntry, Tally};
 
-/// Exit codes. Where several hold, the first of this order is given: 2, 1, 4, 3.
+/// Exit codes. Where several hold, the first of this order is given: 2, 1, 4, 3, 5.
 pub(crate) mod exit {
     /// All that was asked holds.
     pub(crate) const PASS: u8 = 0;
@@ -22,6 +22,8 @@ pub(crate) mod exit {
     pub(crate) const SLOWER: u8 = 3;
     /// Nothing ran, or a required path did not.
     pub(crate) const NOTHING: u8 = 4;
+    /// Inconclusive, where that was asked to be a failure.
+    pub(crate) const INCONCLUSIVE: u8 = 5;
 }
 
 /// What the paths of a run have been through so far.

@@ -26,6 +26,8 @@ mod check;
 mod cmd;
 #[cfg(feature = "cli")]
 mod count;
+#[cfg(feature = "cli")]
+mod desk;
 mod fuzz;
 #[cfg(feature = "cli")]
 mod ledger;
@@ -35,6 +37,8 @@ mod machine;
 mod mutate;
 mod operation;
 mod page;
+#[cfg(feature = "cli")]
+mod pair;
 mod params;
 #[cfg(feature = "cli")]
 mod perf;

@@ -246,10 +246,10 @@ impl fmt::Display for Reason {
     }
 }
 
-type FillsFn = dyn Fn(&Input<'_>, &mut [u8]) -> Outcome<usize>;
+pub(crate) type FillsFn = dyn Fn(&Input<'_>, &mut [u8]) -> Outcome<usize>;
 /// Hands the answer to a receiver, so that its own type is forgotten without a copy. What its bytes are is asked there: writing a
 /// number out as text is no part of the path.
-type ReturnsFn = dyn Fn(&Input<'_>, &mut dyn FnMut(Outcome<&dyn Answer>));
+pub(crate) type ReturnsFn = dyn Fn(&Input<'_>, &mut dyn FnMut(Outcome<&dyn Answer>));
 
 /// How the harness calls a path.
 pub(crate) enum Call {

@@ -2,7 +2,6 @@
 //!
 //! Nothing is timed before it has agreed with its reference on that very input, in that very place.
 
-use std::hint::black_box;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,15 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::arena::Buffer;
 use crate::case::{Case, Place, Shape, Source, mix, rng};
 use crate::check::{Prepared, Subject};
-use crate::operation::{Answer, Call, CodePath, Input, Operation, Outcome, Params};
+use crate::desk::{Callee, Desk, SPREAD, not_repeatable};
+use crate::operation::{Input, Operation, Params};
 use crate::page::Page;
+use crate::pair::quantile;
 use crate::params;
-use crate::verdict::{Verdict, compare};
+use crate::verdict::Verdict;
 
-/// The least time that one reading of the clock covers, so that the reading itself is noise.
-const BATCH: Duration = Duration::from_micros(5);
-/// Buffers are placed at random multiples of 64 below this, which covers every page offset and more than one page colour.
-const SPREAD: usize = 256 << 10;
 /// Calls before the first slice of a placement, unless they take longer than that.
 const WARM_CALLS: u64 = 500;
 const WARM_TIME: Duration = Duration::from_millis(200);
@@ -97,20 +94,9 @@ struct Ready<'a> {
     /// Its place among those asked for, and its index among the operation's.
     number: usize,
     index: usize,
-    path: &'a CodePath,
-    /// Shared by all paths; a peer has its own.
-    prepared: Rc<Prepared>,
+    callee: Callee<'a>,
     calls_a_batch: u64,
     batches: Vec<f64>,
-}
-
-/// The buffers of a placement. All subjects are called on the same ones, one after another: what a placement costs, it costs all of
-/// them, and no more memory is needed than for one.
-struct Desk {
-    input: Vec<Buffer>,
-    output: Buffer,
-    /// Whose input lies there.
-    loaded: Option<Rc<Prepared>>,
 }
 
 /// Measures the subjects `wanted`.
@@ -150,11 +136,8 @@ pub(crate) fn time(
     let mut ready = Vec::new();
     for (number, &index) in wanted.iter().enumerate() {
         let path = subjects[index].path();
-        if let Some(why) = &path.unavailable {
-            timed[number] = Timed::Not(why.to_string());
-        } else if matches!(path.call, Call::InPlace(_)) {
-            let why = "an in-place call uses its input up, so that it cannot be repeated on it";
-            timed[number] = Timed::Not(why.into());
+        if let Some(why) = not_repeatable(path) {
+            timed[number] = Timed::Not(why);
         } else {
             page.preparing(0);
             let prepared = match &subjects[index] {
@@ -164,8 +147,7 @@ pub(crate) fn time(
             ready.push(Ready {
                 number,
                 index,
-                path,
-                prepared,
+                callee: Callee { path, prepared },
                 calls_a_batch: 1,
                 batches: Vec::new(),
             });
@@ -175,11 +157,11 @@ pub(crate) fn time(
     let mut draw = rng(mix(&[seed, size as u64, 1]));
     for _ in 0..pace.placements {
         page.preparing(0);
-        let mut desk = Desk::new(&ready, &mut draw);
+        let mut desk = fresh_desk(&ready, &mut draw);
         ready.retain_mut(|subject| {
             page.calling(subject.index);
-            let agreed = subject.check(&mut desk);
-            subject.calls_a_batch = subject.batch(&mut desk);
+            let agreed = subject.callee.check(&mut desk);
+            subject.calls_a_batch = subject.callee.batch(&mut desk);
             subject.warm_up(&mut desk);
             agreed
                 .map_err(|verdict| timed[subject.number] = Timed::Finding(verdict))
@@ -192,7 +174,7 @@ pub(crate) fn time(
                 .criterion
                 .map(|pace| by_criterion(subject, &mut desk, pace));
             let criterion = criterion.transpose()?;
-            let turns = quantile(&mut subject.batches, QUANTILE);
+            let turns = quantile(&mut subject.batches, QUANTILE).unwrap_or(f64::NAN);
             subject.batches.clear();
             if let Timed::Placements(placements) = &mut timed[subject.number] {
                 placements.push(Nanos { turns, criterion });
@@ -225,10 +207,10 @@ fn take_turns(
             page.calling(subject.index);
             let batch = subject.calls_a_batch;
             // Not measured: the input is laid out, and caches and branch predictors become this subject's.
-            subject.call(desk, batch);
+            subject.callee.call(desk, batch);
             let start = Instant::now();
             while start.elapsed() < slice {
-                let took = subject.call(desk, batch);
+                let took = subject.callee.call(desk, batch);
                 subject
                     .batches
                     .push(took.as_secs_f64() * 1e9 / batch as f64);
@@ -237,145 +219,39 @@ fn take_turns(
     }
 }
 
-impl Desk {
-    /// Fresh pages at drawn offsets, with room for every subject.
-    fn new(ready: &[Ready<'_>], draw: &mut TestRng) -> Self {
-        let mut roomy = |most| Buffer::roomy(most, (draw.next_u64() as usize % SPREAD) & !63);
-        let parts = ready
-            .iter()
-            .map(|subject| subject.prepared.parts.len())
-            .max()
-            .unwrap_or(0);
-        let most_of = |part: usize| {
-            let lengths = ready
-                .iter()
-                .map(|subject| subject.prepared.parts.get(part).map_or(0, Vec::len));
-            lengths.max().unwrap_or(0)
-        };
-        let capacity = ready
-            .iter()
-            .map(|subject| subject.prepared.capacity())
-            .max()
-            .unwrap_or(0);
-        Self {
-            input: (0..parts).map(|part| roomy(most_of(part))).collect(),
-            output: roomy(capacity),
-            loaded: None,
-        }
-    }
-
-    /// Lays out a subject's input, unless it lies there, and a buffer of its capacity.
-    fn load(&mut self, prepared: &Rc<Prepared>) {
-        self.output.resize(prepared.capacity());
-        if self
-            .loaded
-            .as_ref()
-            .is_some_and(|loaded| Rc::ptr_eq(loaded, prepared))
-        {
-            return;
-        }
-        for (buffer, part) in self.input.iter_mut().zip(&prepared.parts) {
-            buffer.resize(part.len());
-            buffer.bytes_mut().copy_from_slice(part);
-        }
-        self.loaded = Some(Rc::clone(prepared));
-    }
-}
-
 impl Ready<'_> {
-    /// Whether the path agrees here.
-    fn check(&self, desk: &mut Desk) -> Result<(), Verdict> {
-        desk.load(&self.prepared);
-        let want = self
-            .prepared
-            .want
-            .as_ref()
-            .map(Vec::as_slice)
-            .map_err(Clone::clone);
-        let parts: Vec<&[u8]> = desk.input.iter().map(Buffer::bytes).collect();
-        let input = Input::new(&parts[..self.prepared.parts.len()], &self.prepared.params);
-        match &self.path.call {
-            Call::Fills(f) => {
-                let buffer = desk.output.bytes_mut();
-                // A right answer of the subject before must not pass.
-                buffer.fill(0);
-                match f(&input, buffer) {
-                    Ok(len) => compare(want, Ok(buffer.get(..len).unwrap_or_default())).map(drop),
-                    Err(failure) => compare(want, Err(failure)).map(drop),
-                }
-            }
-            Call::Returns(f) => {
-                let mut compared = Ok(());
-                f(&input, &mut |got| {
-                    let got = got.map(Answer::bytes);
-                    let got = got.as_ref().map(|bytes| &**bytes).map_err(Clone::clone);
-                    compared = compare(want.clone(), got).map(drop)
-                });
-                compared
-            }
-            Call::InPlace(_) | Call::Absent => {
-                Err(Verdict::Unavailable("it is not measured".into()))
-            }
-        }
-    }
-
-    /// Calls `count` times; how long that took. One loop for each delivery, so that the call itself is all that is repeated.
-    fn call(&self, desk: &mut Desk, count: u64) -> Duration {
-        desk.load(&self.prepared);
-        let parts: Vec<&[u8]> = desk.input.iter().map(Buffer::bytes).collect();
-        let input = Input::new(&parts[..self.prepared.parts.len()], &self.prepared.params);
-        match &self.path.call {
-            Call::Fills(f) => {
-                let buffer = desk.output.bytes_mut();
-                let start = Instant::now();
-                for _ in 0..count {
-                    black_box(f(black_box(&input), black_box(&mut *buffer)).is_ok());
-                }
-                start.elapsed()
-            }
-            Call::Returns(f) => {
-                let receive = &mut |answer: Outcome<&dyn Answer>| {
-                    // The answer itself, wherever it lies, and not its bytes: a number is not written out to be timed.
-                    let _ = answer.map(black_box);
-                };
-                let start = Instant::now();
-                for _ in 0..count {
-                    f(black_box(&input), receive);
-                }
-                start.elapsed()
-            }
-            Call::InPlace(_) | Call::Absent => Duration::ZERO,
-        }
-    }
-
     /// Calls until what a path keeps or allocates has reached its steady state, so that no slice measures the way there.
     fn warm_up(&self, desk: &mut Desk) {
         let start = Instant::now();
         let mut calls = 0;
         while calls < WARM_CALLS && start.elapsed() < WARM_TIME {
-            self.call(desk, self.calls_a_batch);
+            self.callee.call(desk, self.calls_a_batch);
             calls += self.calls_a_batch;
-        }
-    }
-
-    /// As many calls as fill a reading of the clock: by the least of three, so that an interrupt is not taken for a slow call.
-    fn batch(&self, desk: &mut Desk) -> u64 {
-        let mut calls = 1;
-        loop {
-            let least = (0..3).map(|_| self.call(desk, calls)).min();
-            if least.is_none_or(|least| least >= BATCH) || calls >= 1 << 20 {
-                return calls;
-            }
-            calls *= 2;
         }
     }
 }
 
-/// The value below which `q` of the values lie.
-fn quantile(values: &mut [f64], q: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = (values.len().saturating_sub(1) as f64 * q).round() as usize;
-    values.get(at).copied().unwrap_or(f64::NAN)
+/// Fresh pages at drawn offsets, with room for every subject.
+fn fresh_desk(ready: &[Ready<'_>], draw: &mut TestRng) -> Desk {
+    let mut roomy = |most| Buffer::roomy(most, (draw.next_u64() as usize % SPREAD) & !63);
+    let parts = ready
+        .iter()
+        .map(|subject| subject.callee.prepared.parts.len())
+        .max()
+        .unwrap_or(0);
+    let most_of = |part: usize| {
+        let lengths = ready
+            .iter()
+            .map(|subject| subject.callee.prepared.parts.get(part).map_or(0, Vec::len));
+        lengths.max().unwrap_or(0)
+    };
+    let capacity = ready
+        .iter()
+        .map(|subject| subject.callee.prepared.capacity())
+        .max()
+        .unwrap_or(0);
+    let input = (0..parts).map(|part| roomy(most_of(part))).collect();
+    Desk::new(input, roomy(capacity))
 }
 
 /// Criterion's median, in nanoseconds a call. It prints on stdout, which is not the worker's channel, and keeps its files in a
@@ -395,7 +271,7 @@ fn by_criterion(
         .nresamples(1001)
         .sample_size(10);
     criterion.bench_function("path", |bencher| {
-        bencher.iter_custom(|count| subject.call(desk, count))
+        bencher.iter_custom(|count| subject.callee.call(desk, count))
     });
     let estimates = home.path().join("path/new/estimates.json");
     let read = std::fs::read_to_string(&estimates)

@@ -1,6 +1,10 @@
 //! The command line: one file per verb.
 
+#[cfg(target_os = "linux")]
+mod calibrate;
 mod call;
+#[cfg(target_os = "linux")]
+mod compare;
 mod count;
 mod doctor;
 mod fuzz;
@@ -23,12 +27,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::exit;
 use crate::operation::{self, Operation};
+use crate::pair;
 use crate::plan::Settings;
 use crate::worker::{self, Launch};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all that was asked holds; 1 a mismatch, a crash or another finding; 2 wrong use, or the harness itself failed; \
-3 more instructions than the policy allows; 4 nothing ran, or a required path did not. Several at once: 2, then 1, then 4, then 3.
+3 slower, or more instructions, than the policy allows; 4 nothing ran, or a required path did not; 5 inconclusive, where that was \
+asked to be a failure. Several at once: 2, then 1, 4, 3, 5.
 
 FILTER is a glob over the paths' names, OPERATION/ISA/DELIVERY: 'q64_decode', '*/avx2/*', 'q64_*/*/fills'. \
 One that matches nothing is exit 4.";
@@ -193,6 +199,14 @@ enum Verb {
         #[arg(long, default_value_t = 1, env = "PATHPROOF_SEED")]
         seed: u64,
     },
+    /// Two paths of an operation, or each path and what it was at another revision: slower, faster, same, or inconclusive, with an
+    /// interval and the least effect that would have been seen. Sides take turns on one core, in fresh processes and in one arena,
+    /// after each has agreed with its reference.
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(#[command(flatten)] CompareArgs),
+    /// How often a comparison on this machine is wrong: equal code whose links lie elsewhere, and copies of paths in whose loops
+    /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf.
+    Calibrate(#[command(flatten)] CalibrateArgs),
     /// Records again, as a page (and as the chosen format on stdout). Exit 0 whatever the records say: it is they that were read.
     Report {
         /// Records that `run` or `--format json` wrote.
@@ -269,6 +283,148 @@ struct MutateArgs {
     jobs: Option<usize>,
     #[command(flatten)]
     limits: Limits,
+}
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  compare q64_encode/ssse3/fills q64_encode/avx2/fills     the second against the first, which is the base
+  compare q64_encode/base64-simd/fills q64_encode/avx2/fills --sizes 64,4096     a path against a peer
+  compare --base origin/main     every path against itself, where this branch parts from origin/main
+  compare 'q64_*/avx2/*' --base-bin old/q64-paths     against another build of this program";
+
+#[derive(Args, Clone)]
+struct CompareArgs {
+    /// The base: a path or peer, OPERATION/ISA/DELIVERY. With --base or --base-bin: a FILTER, which paths; all by default.
+    path: Option<String>,
+    /// The head, which is compared with it.
+    head: Option<String>,
+    /// Compare with a revision: where HEAD parts from it. It is built with the same toolchain, in a folder of its own.
+    #[arg(
+        long,
+        value_name = "REV",
+        conflicts_with = "base_bin",
+        env = "PATHPROOF_BASE_REV"
+    )]
+    base: Option<String>,
+    /// Compare with another build of this program.
+    #[arg(long, value_name = "FILE")]
+    base_bin: Option<PathBuf>,
+    /// With --base: the shell command that builds this program there, and says so in cargo's JSON; by default `cargo build --release -p
+    /// $CARGO_PKG_NAME --message-format=json`.
+    #[arg(long, value_name = "CMD", requires = "base", env = "PATHPROOF_BUILD")]
+    build: Option<String>,
+    /// A base that has no such path, or no harness, is no error.
+    #[arg(long, env = "PATHPROOF_ALLOW_NO_BASE")]
+    allow_no_base: bool,
+    /// How much is still the same.
+    #[arg(
+        long,
+        default_value_t = 1.0,
+        value_name = "PERCENT",
+        env = "PATHPROOF_MARGIN"
+    )]
+    margin: f64,
+    /// Seconds that a row may take before it is inconclusive.
+    #[arg(
+        long,
+        default_value_t = 5.0,
+        value_name = "SECONDS",
+        env = "PATHPROOF_BUDGET"
+    )]
+    budget: f64,
+    /// Seconds that all rows may take; those that are not reached are inconclusive.
+    #[arg(long, value_name = "SECONDS", env = "PATHPROOF_WITHIN")]
+    within: Option<f64>,
+    /// Plain bytes a call; by default 768 and 4096.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "BYTES,…",
+        env = "PATHPROOF_SIZES"
+    )]
+    sizes: Vec<usize>,
+    /// A load of the client's, by its name.
+    #[arg(long = "load", value_name = "NAME")]
+    loads: Vec<String>,
+    /// Link each side anew so many times, its functions in another order, and draw every epoch of those: how much of a difference is
+    /// where code lies, and no verdict of one layout.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=16))]
+    layouts: Option<u32>,
+    /// Leave code where it was linked. Else each side calls its path as a copy, all at the same place of a page and at another one in
+    /// every epoch (x86-64), for a linker's choice is no difference between two versions.
+    #[arg(long)]
+    as_linked: bool,
+    /// Exit 5 where a row has no verdict.
+    #[arg(long, env = "PATHPROOF_FAIL_INCONCLUSIVE")]
+    fail_inconclusive: bool,
+    /// The core that all sides share; the one that has least to do by default.
+    #[arg(long, value_name = "N", env = "PATHPROOF_CORE")]
+    core: Option<usize>,
+    /// What inputs and placements are drawn from; drawn from the clock by default, and always printed.
+    #[arg(long, env = "PATHPROOF_SEED")]
+    seed: Option<u64>,
+}
+
+#[derive(Args, Clone)]
+struct CalibrateArgs {
+    /// Which paths; all by default.
+    filter: Option<String>,
+    /// Of how many paths and sizes at most, spread evenly over all that match.
+    #[arg(long, default_value_t = 6, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    rows: usize,
+    /// Comparisons of equal code, over all rows together.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    nulls: u32,
+    /// Effects that are planted.
+    #[arg(long, value_delimiter = ',', value_name = "PERCENT,…", default_values_t = [1.0, 2.0, 3.0, 5.0, 10.0])]
+    effects: Vec<f64>,
+    /// Comparisons of each effect, over all rows together; 0 for none.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    each: u32,
+    /// How much is still the same; half of an effect, where that is less.
+    #[arg(
+        long,
+        default_value_t = 1.0,
+        value_name = "PERCENT",
+        env = "PATHPROOF_MARGIN"
+    )]
+    margin: f64,
+    /// Plain bytes a call; by default 768 and 4096.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "BYTES,…",
+        env = "PATHPROOF_SIZES"
+    )]
+    sizes: Vec<usize>,
+    /// What else the machine does meanwhile, in your words: it is kept with the rates.
+    #[arg(long, default_value = "as it was", value_name = "TEXT")]
+    condition: String,
+    /// `paired`, as `compare` does it, or without one thing, to see what that is good for: `private-arena`, `as-linked`,
+    /// `drawn-addresses`, `one-placement`, `one-process`, `in-sequence`, `three-rounds`.
+    #[arg(long, default_value = "paired", value_name = "NAME")]
+    method: String,
+    /// Compare this program with itself, not links of it that lie elsewhere.
+    #[arg(long)]
+    one_link: bool,
+    /// Seconds that a comparison may take before it is inconclusive.
+    #[arg(
+        long,
+        default_value_t = 5.0,
+        value_name = "SECONDS",
+        env = "PATHPROOF_BUDGET"
+    )]
+    budget: f64,
+    /// Where the records go; by default calibration.jsonl in `harness` in cargo's target folder. `compare` reads it there, and refuses a margin that
+    /// it does not support.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// The core that all sides share; the one that has least to do by default.
+    #[arg(long, value_name = "N", env = "PATHPROOF_CORE")]
+    core: Option<usize>,
+    /// What inputs and placements are drawn from; drawn from the clock by default, and always printed.
+    #[arg(long, env = "PATHPROOF_SEED")]
+    seed: Option<u64>,
 }
 
 #[derive(Args, Clone)]
@@ -433,9 +589,11 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 /// The whole command line of a client. Answers the hidden call of its own workers first, before anything is printed or started.
 ///
 /// Exit codes: 0 all that was asked holds; 1 a finding; 2 wrong use or trouble; 3 slower or larger than the policy allows; 4 nothing
-/// ran or a required path did not.
+/// ran or a required path did not; 5 inconclusive, where that was asked to be a failure.
 pub fn main(operations: Vec<Operation>) -> ExitCode {
     worker::answer(&operations);
+    #[cfg(target_os = "linux")]
+    pair::answer(&operations);
     let code = operation::check(&operations).and_then(|()| dispatch(&Cli::parse(), &operations));
     ExitCode::from(code.unwrap_or_else(|why| {
         session::complain(why);
@@ -499,6 +657,15 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
             loads,
             seed,
         }) => time::time(common, &launch, filter.as_deref(), sizes, loads, *seed),
+        #[cfg(target_os = "linux")]
+        Some(Verb::Compare(args)) => compare::compare(common, &launch, args),
+        #[cfg(target_os = "linux")]
+        Some(Verb::Calibrate(args)) => calibrate::calibrate(common, &launch, args),
+        #[cfg(not(target_os = "linux"))]
+        Some(Verb::Compare(_) | Verb::Calibrate(_)) => Err(
+            "comparing needs Linux: a file in memory for the arena, and a core that can be kept"
+                .into(),
+        ),
         Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
     }
 }

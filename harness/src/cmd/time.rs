@@ -7,6 +7,7 @@ use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 use super::Common;
 use super::session::{Session, any, complain, matches_nothing, program, select};
 use crate::ledger::exit;
+use crate::pair::median;
 use crate::plan::{Settings, quoted};
 use crate::time::{Given, Nanos, Pace, Timed, Times};
 use crate::verdict::{Verdict, side_by_side};
@@ -361,7 +362,7 @@ impl Table<'_> {
         let mut speeds: Vec<f64> = placements.iter().map(gigabytes).collect();
         speeds.sort_by(f64::total_cmp);
         let throughput = [
-            ("throughput", median(&speeds)),
+            ("throughput", median(&mut speeds)),
             ("throughput least", speeds.first().copied()),
             ("throughput most", speeds.last().copied()),
         ];
@@ -393,8 +394,8 @@ impl Table<'_> {
             ));
         }
         if self.given == Given::Bytes(SIZES[0]) && !its.peer && its.delivery == "fills" {
-            let nanos: Vec<f64> = placements.iter().map(|n| n.turns).collect();
-            let value = median(&nanos).ok_or_else(|| "no placement".into());
+            let mut nanos: Vec<f64> = placements.iter().map(|n| n.turns).collect();
+            let value = median(&mut nanos).ok_or_else(|| "no placement".into());
             let mut figure = self.figure(i, "a call", "ns", value);
             if let Record::Figure(figure) = &mut figure {
                 figure.split = Some(format!("{} B", self.name));
@@ -451,7 +452,7 @@ impl Table<'_> {
     fn fastest(&self, is: impl Fn(&SubjectEntry) -> bool) -> Option<usize> {
         let time = |i: usize| match &self.times.subjects[i] {
             Timed::Placements(placements) => {
-                median(&placements.iter().map(|n| n.turns).collect::<Vec<_>>())
+                median(&mut placements.iter().map(|n| n.turns).collect::<Vec<_>>())
             }
             _ => None,
         };
@@ -475,8 +476,7 @@ impl Table<'_> {
             .zip(bases)
             .map(|(its, base)| base.turns / its.turns)
             .collect();
-        ratios.sort_by(f64::total_cmp);
-        median(&ratios)
+        median(&mut ratios)
     }
 
     fn ratio(&self, i: usize, quantity: &str, unit: String, base: Option<usize>) -> Option<Record> {
@@ -509,17 +509,6 @@ impl Table<'_> {
             command: format!("{} time {path} {again} --seed {}", program(), self.seed),
         }
     }
-}
-
-/// The middle of sorted values.
-fn median(sorted: &[f64]) -> Option<f64> {
-    let mut sorted = sorted.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (
-        sorted.get(sorted.len().checked_sub(1)? / 2)?,
-        sorted.get(sorted.len() / 2)?,
-    );
-    Some((low + high) / 2.0)
 }
 
 #[cfg(test)]
@@ -626,12 +615,5 @@ mod tests {
         assert_eq!(of("op/auto/fills", "a call"), Some((220.0, "ns")));
         assert_eq!(of("op/scalar/fills", "speed against scalar"), None);
         assert_eq!(of("op/hex/fills", "speed against scalar"), None);
-    }
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
     }
 }

@@ -5,6 +5,7 @@
 //! sites     what can be changed, and how
 //! child     a change, alive in a process of its own
 //! watch     the end of a child that makes no progress
+//! moved     a change of place or speed alone, for comparisons
 //! accepted  survivors that somebody has looked at
 //! workers   which mutants are whose, and who tries them
 //! ```
@@ -13,6 +14,8 @@
 
 pub(crate) mod accepted;
 mod child;
+#[cfg(target_os = "linux")]
+pub(crate) mod moved;
 mod sites;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod watch;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{
-    ConditionCode, ConstantOffsets, Decoder, DecoderOptions, Encoder, FlowControl, Instruction,
-    Mnemonic, OpKind, Register,
+    ConditionCode, Decoder, DecoderOptions, Encoder, FlowControl, Instruction, Mnemonic, OpKind,
+    Register,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::case::mix;
-use crate::step::{Code, disassembled, hex};
+use crate::step::{Code, constant_offsets, disassembled, hex, is_near_branch, unlinked};
 
 /// A kind of change; the order is that of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,48 +155,14 @@ impl Site {
     }
 }
 
-/// The bytes of an instruction without what linking puts in: the distance to a constant or to another function.
-fn unlinked(instruction: &Instruction, raw: &[u8]) -> Vec<u8> {
-    let mut bytes = raw.to_vec();
-    let offsets = constant_offsets(raw, instruction.ip());
-    let mut clear = |at: usize, len: usize| {
-        bytes
-            .iter_mut()
-            .skip(at)
-            .take(len)
-            .for_each(|byte| *byte = 0)
-    };
-    if instruction.is_ip_rel_memory_operand() {
-        clear(offsets.displacement_offset(), offsets.displacement_size());
-    }
-    if is_near_branch(instruction) && offsets.immediate_size() == 4 {
-        clear(offsets.immediate_offset(), 4);
-    }
-    bytes
-}
-
 /// An instruction as if its function began at 0: the same wherever the program was linked.
 fn placed(unlinked: &[u8], offset: u64) -> Instruction {
     Decoder::with_ip(64, unlinked, offset, DecoderOptions::NONE).decode()
 }
 
-/// Where an instruction has its displacement and its immediate; a decoder knows it of the instruction that it has just decoded.
-fn constant_offsets(raw: &[u8], ip: u64) -> ConstantOffsets {
-    let mut decoder = Decoder::with_ip(64, raw, ip, DecoderOptions::NONE);
-    let instruction = decoder.decode();
-    decoder.get_constant_offsets(&instruction)
-}
-
 /// Whether an instruction has no result but the flags.
 fn is_comparison(instruction: &Instruction) -> bool {
     matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test)
-}
-
-fn is_near_branch(instruction: &Instruction) -> bool {
-    matches!(
-        instruction.flow_control(),
-        FlowControl::Call | FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
-    )
 }
 
 /// The changes of one instruction: kind, words for it, and its bytes afterwards, as many as before.

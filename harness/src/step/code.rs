@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use addr2line::Loader;
 use iced_x86::{
-    CpuidFeature, Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic,
+    ConstantOffsets, CpuidFeature, Decoder, DecoderOptions, FlowControl, Formatter as _,
+    Instruction, IntelFormatter, Mnemonic,
 };
 
 /// Whose code an address holds.
@@ -38,6 +39,20 @@ pub(crate) struct Code {
     base: u64,
     symbols: Option<Loader>,
     functions: HashMap<u64, Option<Function>>,
+}
+
+/// Where this process keeps what it writes: its variables and its heap, without what libraries have.
+pub(crate) fn variables() -> Result<Vec<Range<u64>>, String> {
+    let exe =
+        std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?;
+    let maps = std::fs::read_to_string("/proc/self/maps")
+        .map_err(|e| format!("/proc/self/maps cannot be read: {e}"))?;
+    let own = |path: &std::ffi::OsStr| path == exe.as_os_str() || path == "[heap]";
+    let mappings = maps.lines().filter_map(mapping);
+    Ok(mappings
+        .filter(|(_, access, path)| access.starts_with("rw") && own(path))
+        .map(|(range, ..)| range)
+        .collect())
 }
 
 impl Code {
@@ -88,6 +103,21 @@ impl Code {
     /// Whether an address is one of this program's constants.
     pub(crate) fn is_constant(&self, address: u64) -> bool {
         self.constants.iter().any(|range| range.contains(&address))
+    }
+
+    /// The aligned words of this program's constants that hold one of these addresses, and which.
+    pub(crate) fn pointers(&self, to: &[u64]) -> Vec<(u64, usize)> {
+        let mut found = Vec::new();
+        for range in &self.constants {
+            let first = range.start.next_multiple_of(8);
+            for at in (first..range.end.saturating_sub(7)).step_by(8) {
+                let word = super::word_at(at);
+                if let Some(which) = to.iter().position(|to| *to == word) {
+                    found.push((at, which));
+                }
+            }
+        }
+        found
     }
 
     /// The address as it is in the file: the same in every process.
@@ -201,6 +231,40 @@ pub(crate) fn decode(address: u64) -> Instruction {
     } else {
         instruction
     }
+}
+
+/// The bytes of an instruction without what linking puts in: the distance to a constant or to another function.
+pub(crate) fn unlinked(instruction: &Instruction, raw: &[u8]) -> Vec<u8> {
+    let mut bytes = raw.to_vec();
+    let offsets = constant_offsets(raw, instruction.ip());
+    let mut clear = |at: usize, len: usize| {
+        bytes
+            .iter_mut()
+            .skip(at)
+            .take(len)
+            .for_each(|byte| *byte = 0)
+    };
+    if instruction.is_ip_rel_memory_operand() {
+        clear(offsets.displacement_offset(), offsets.displacement_size());
+    }
+    if is_near_branch(instruction) && offsets.immediate_size() == 4 {
+        clear(offsets.immediate_offset(), 4);
+    }
+    bytes
+}
+
+/// Where an instruction has its displacement and its immediate; a decoder knows it of the instruction that it has just decoded.
+pub(crate) fn constant_offsets(raw: &[u8], ip: u64) -> ConstantOffsets {
+    let mut decoder = Decoder::with_ip(64, raw, ip, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    decoder.get_constant_offsets(&instruction)
+}
+
+pub(crate) fn is_near_branch(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::Call | FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
+    )
 }
 
 /// Whether a source file is the standard library's.

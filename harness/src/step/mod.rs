@@ -16,7 +16,8 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use code::{
-    BASELINE, Code, Function, Owner, by, decode, disassembled, features, implied, rank,
+    BASELINE, Code, Function, Owner, by, constant_offsets, decode, disassembled, features, implied,
+    is_near_branch, rank, unlinked, variables,
 };
 pub(crate) use trap::{LIMIT, executable, proven};
 
@@ -138,6 +139,78 @@ impl Trace {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The steps in this program's own code, but for those at addresses that are in `around` too: what the harness executes around a
+    /// call. An instruction that repeats itself is one step.
+    fn own<'a>(&'a self, code: &'a Code, around: &Trace) -> impl Iterator<Item = u64> + 'a {
+        let harness: BTreeSet<u64> = around.steps.iter().map(|step| step.at).collect();
+        let before = [0].into_iter().chain(self.steps.iter().map(|step| step.at));
+        let steps = self.steps.iter().map(|step| step.at).zip(before);
+        steps
+            .filter(|(at, before)| at != before)
+            .map(|(at, _)| at)
+            .filter(move |at| !harness.contains(at) && code.owner(*at) == Owner::Own)
+    }
+
+    /// A name of the program's own instructions in the order in which they were executed, without what the linker decides about them:
+    /// equal sequences have equal names. None where the steps are not all.
+    pub(crate) fn sequence(&self, code: &Code, around: &Trace) -> Option<u64> {
+        const NAMES: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
+        let mut named: HashMap<u64, [u8; 8]> = HashMap::new();
+        let mut digest = NAMES.digest();
+        for at in self.own(code, around) {
+            let name = named.entry(at).or_insert_with(|| {
+                let instruction = code::decode(at);
+                let raw = executable(at, instruction.len());
+                NAMES.checksum(&unlinked(&instruction, raw)).to_le_bytes()
+            });
+            digest.update(&*name);
+        }
+        self.whole.then(|| digest.finalize())
+    }
+
+    /// The function in which most of them are, and where it lies in the program's file.
+    pub(crate) fn most_executed(&self, code: &mut Code, around: &Trace) -> Option<(String, u64)> {
+        let steps = by(self.own(code, around).map(|at| (at, 1)));
+        let functions = steps
+            .into_iter()
+            .filter_map(|(at, count)| Some((code.function(at)?, count)));
+        let functions = by(functions.collect::<Vec<_>>());
+        let (function, _) = functions.into_iter().max_by_key(|(_, count)| *count)?;
+        let at = code.in_file(function.start);
+        Some((function.name, at))
+    }
+
+    /// The functions in which they are, in the order in which they were first entered.
+    pub(crate) fn entered(&self, code: &mut Code, around: &Trace) -> Vec<Function> {
+        let mut steps: Vec<u64> = Vec::new();
+        let mut known = BTreeSet::new();
+        for at in self.own(code, around) {
+            if known.insert(at) {
+                steps.push(at);
+            }
+        }
+        let mut functions: Vec<Function> = Vec::new();
+        for function in steps.into_iter().filter_map(|at| code.function(at)) {
+            if !functions.contains(&function) {
+                functions.push(function);
+            }
+        }
+        functions
+    }
+
+    /// How often the instruction at an address was executed.
+    pub(crate) fn count(&self, address: u64) -> u32 {
+        self.steps.iter().filter(|step| step.at == address).count() as u32
+    }
+
+    /// The loop of the program's own code in which most instructions were executed: its first one, and the jump back.
+    pub(crate) fn hottest_loop(&self, code: &Code, around: &Trace) -> Option<(u64, u64)> {
+        let own: Vec<(u64, u64)> = by(self.own(code, around).map(|at| (at, 1)))
+            .into_iter()
+            .collect();
+        hottest(&own, self, code, &mut Decoded::default())
     }
 
     /// The conditional jumps that were taken at least once.
@@ -295,6 +368,12 @@ pub(crate) fn read(code: &mut Code, trace: &Trace, empty: &Trace, sources: bool)
     executed
 }
 
+/// Eight bytes of this program's constants, which are all there.
+fn word_at(address: u64) -> u64 {
+    let bytes = executable(address, 8).try_into();
+    bytes.map_or(0, u64::from_le_bytes)
+}
+
 /// A byte of this program's constants.
 pub(crate) fn byte_at(address: u64) -> u8 {
     executable(address, 1).first().copied().unwrap_or_default()
@@ -367,6 +446,21 @@ fn profile(code: &mut Code, own: &[(u64, u64)], decoded: &mut Decoded) -> BTreeM
 
 /// The loop in which most instructions were executed: from the target of a jump back to the jump.
 fn hot_loop(own: &[(u64, u64)], trace: &Trace, code: &Code, decoded: &mut Decoded) -> Vec<String> {
+    let Some(range) = hottest(own, trace, code, decoded) else {
+        return Vec::new();
+    };
+    body(own, range)
+        .map(|(at, _)| mnemonic(&decoded.at(*at)))
+        .collect()
+}
+
+/// The loop in which most instructions were executed.
+fn hottest(
+    own: &[(u64, u64)],
+    trace: &Trace,
+    code: &Code,
+    decoded: &mut Decoded,
+) -> Option<Range64> {
     let mut jumps: BTreeMap<Range64, u64> = BTreeMap::new();
     for pair in trace.steps.windows(2) {
         let (from, to) = (pair[0].at, pair[1].at);
@@ -380,16 +474,15 @@ fn hot_loop(own: &[(u64, u64)], trace: &Trace, code: &Code, decoded: &mut Decode
             *jumps.entry((to, from)).or_default() += 1;
         }
     }
-    let body = |(to, from): Range64| own.iter().filter(move |(at, _)| (to..=from).contains(at));
     let hottest = jumps
-        .iter()
-        .max_by_key(|(range, turns)| **turns * body(**range).count() as u64);
-    let Some((range, _)) = hottest else {
-        return Vec::new();
-    };
-    body(*range)
-        .map(|(at, _)| mnemonic(&decoded.at(*at)))
-        .collect()
+        .into_iter()
+        .max_by_key(|(range, turns)| turns * body(own, *range).count() as u64);
+    hottest.map(|(range, _)| range)
+}
+
+/// The instructions of a loop.
+fn body(own: &[(u64, u64)], (to, from): Range64) -> impl Iterator<Item = &(u64, u64)> {
+    own.iter().filter(move |(at, _)| (to..=from).contains(at))
 }
 
 /// The target of a jump back, and the jump.

@@ -24,8 +24,10 @@ use crate::plan::Settings;
 use crate::verdict::{Stray, Verdict};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) use system::{alive, die_with_parent};
-pub(crate) use system::{libc, missing, note_faults};
+pub(crate) use system::alive;
+#[cfg(target_os = "linux")]
+pub(crate) use system::spawn_unmoved;
+pub(crate) use system::{die_with_parent, libc, missing, note_faults, take_stdio};
 
 /// The hidden first argument that makes this program a worker.
 const WORKER: &str = "worker";
@@ -76,6 +78,18 @@ impl Launch {
         })
     }
 
+    /// Another build of it, started in the same way.
+    pub(crate) fn of(&self, program: PathBuf) -> Self {
+        Self {
+            program,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn program(&self) -> &std::path::Path {
+        &self.program
+    }
+
     /// The same with memory at the same addresses each time, for programs that may read what nobody has written.
     pub(crate) fn unmoved(&self) -> Self {
         Self {
@@ -84,7 +98,7 @@ impl Launch {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         match self.runner.split_first() {
             None => Command::new(&self.program),
             Some((first, rest)) => {

@@ -7,6 +7,9 @@
 //! ```
 #![allow(unsafe_code)]
 
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) mod shared;
+
 use std::ops::Range;
 
 use crate::case::Place;
@@ -20,10 +23,35 @@ pub(crate) const GUARD: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Touched(pub(crate) isize);
 
-/// Readable and writable pages between inaccessible ones.
-struct Region {
-    pages: region::Allocation,
+/// Readable and writable pages that nobody else refers to: between inaccessible ones, or cut out of an arena that several processes
+/// share.
+pub(crate) struct Region {
+    pages: Pages,
     data: Range<usize>,
+}
+
+enum Pages {
+    Own(region::Allocation),
+    #[cfg(all(feature = "cli", target_os = "linux"))]
+    Shared(std::rc::Rc<shared::Mapping>),
+}
+
+impl Pages {
+    fn first(&self) -> *const u8 {
+        match self {
+            Pages::Own(pages) => pages.as_ptr(),
+            #[cfg(all(feature = "cli", target_os = "linux"))]
+            Pages::Shared(mapping) => mapping.first(),
+        }
+    }
+
+    fn first_mut(&mut self) -> *mut u8 {
+        match self {
+            Pages::Own(pages) => pages.as_mut_ptr(),
+            #[cfg(all(feature = "cli", target_os = "linux"))]
+            Pages::Shared(mapping) => mapping.first(),
+        }
+    }
 }
 
 impl Region {
@@ -39,17 +67,15 @@ impl Region {
             unsafe { region::protect(first.wrapping_add(at), guard, region::Protection::NONE) }
                 .expect("the system can make pages inaccessible");
         }
+        let pages = Pages::Own(pages);
         Self { pages, data }
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: `data` is the part of the allocation that stays readable and writable; fresh pages are zero; the borrow of
-        // `self` keeps them mapped and unchanged.
+        // SAFETY: `data` is the part of the pages that stays readable and writable, and no other region's; fresh pages are zero; the
+        // borrow of `self` keeps them mapped and unchanged. (Of a shared arena: the other processes wait while this one has its turn.)
         unsafe {
-            std::slice::from_raw_parts(
-                self.pages.as_ptr::<u8>().add(self.data.start),
-                self.data.len(),
-            )
+            std::slice::from_raw_parts(self.pages.first().add(self.data.start), self.data.len())
         }
     }
 
@@ -57,7 +83,7 @@ impl Region {
         // SAFETY: as in `bytes`; the exclusive borrow of `self` makes this the only reference.
         unsafe {
             std::slice::from_raw_parts_mut(
-                self.pages.as_mut_ptr::<u8>().add(self.data.start),
+                self.pages.first_mut().add(self.data.start),
                 self.data.len(),
             )
         }
@@ -140,22 +166,35 @@ impl Buffer {
     /// or compared, and every page is touched now, so that none is made while the clock runs.
     #[cfg(feature = "cli")]
     pub(crate) fn roomy(most: usize, offset: usize) -> Self {
-        let inner = offset..offset + most;
-        let mut buffer = Self {
-            region: Region::new(inner.end.max(1)),
-            outer: inner.clone(),
-            inner,
-            shadow: Vec::new(),
-        };
+        let mut buffer = Self::on(Region::new((offset + most).max(1)));
+        buffer.slide(offset, most);
         buffer.bytes_mut().fill(1);
         buffer
+    }
+
+    /// An empty roomy buffer at the beginning of a region.
+    #[cfg(feature = "cli")]
+    pub(crate) fn on(region: Region) -> Self {
+        Self {
+            region,
+            outer: 0..0,
+            inner: 0..0,
+            shadow: Vec::new(),
+        }
+    }
+
+    /// Makes a roomy buffer `len` bytes, `offset` bytes from the beginning of its pages: as far as these reach.
+    #[cfg(feature = "cli")]
+    pub(crate) fn slide(&mut self, offset: usize, len: usize) {
+        let most = self.region.data.len();
+        self.inner = offset.min(most)..offset.saturating_add(len).min(most);
+        self.outer = self.inner.clone();
     }
 
     /// Makes a roomy buffer `len` bytes long, at the same place.
     #[cfg(feature = "cli")]
     pub(crate) fn resize(&mut self, len: usize) {
-        self.inner.end = (self.inner.start + len).min(self.region.data.len());
-        self.outer = self.inner.clone();
+        self.slide(self.inner.start, len);
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -1,10 +1,12 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `fuzzing`, `receipts`, `counts`, `conditions`). Each fault is a test:
+//! command line and look at what it says (`findings`, `comparing`, `fuzzing`, `receipts`, `counts`, `conditions`). Each fault is a test:
 //! `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+mod comparing;
 mod conditions;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod counts;
@@ -26,9 +28,25 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 15] = [
-    "worker", "run", "list", "doctor", "verify", "receipt", "mutate", "count", "call", "replay",
-    "vectors", "report", "time", "fuzz", "seeds",
+const VERBS: [&str; 18] = [
+    "worker",
+    "side",
+    "compare",
+    "calibrate",
+    "run",
+    "list",
+    "doctor",
+    "verify",
+    "receipt",
+    "mutate",
+    "count",
+    "call",
+    "replay",
+    "vectors",
+    "report",
+    "time",
+    "fuzz",
+    "seeds",
 ];
 
 fn main() -> ExitCode {
@@ -42,6 +60,8 @@ fn main() -> ExitCode {
         Ok("target") => fuzzing::target(&first),
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         Ok("mutants") => pathproof::main(zoo::mutants::operations()),
+        #[cfg(target_os = "linux")]
+        Ok("moods") => pathproof::main(zoo::moods::operations()),
         // What a plain #[test] does when it is called as a worker.
         Ok("no host") if first == "worker" => {
             println!("running 0 tests");
@@ -66,6 +86,8 @@ fn test() -> ExitCode {
         trials.extend(mutants::trials());
         trials.extend(receipts::trials());
     }
+    #[cfg(target_os = "linux")]
+    trials.extend(comparing::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

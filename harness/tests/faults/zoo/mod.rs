@@ -10,6 +10,8 @@ mod deaths;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod impostors;
 mod memory;
+#[cfg(target_os = "linux")]
+pub(crate) mod moods;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod mutants;
 mod refusals;

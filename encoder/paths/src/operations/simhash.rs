@@ -5,6 +5,7 @@ use q64::{Encoder, Isa, PARALLEL_FROM};
 
 use super::batch::{NO_SUCH_ROW, no_such_row, row, rows_alone, whole};
 use super::{SURVIVORS, chosen, failure, missing, promised, rows, too_short};
+use crate::reference::simhash::{NEAR_ZERO_20, NEAR_ZERO_100, NEAR_ZERO_768};
 use crate::{peers, reference};
 
 /// As many as is usual; fewer than a byte has bits; a panel and one more; two panels. With a third, the matrices of all dims would
@@ -86,12 +87,11 @@ pub(super) fn batch() -> Operation {
         promised(of, isa, path)
     };
 
-    // Matrices of rows near zero, for the rows that are summed together.
-    let near_zero = reference::simhash::near_zero(24 * TWELVE, ROW, 128);
     Operation::new("simhash_batch", |i| {
         reference::batch::simhash(i.bytes(), row(i), planes(i))
     })
-    .rows("near_zero_12x20", near_zero.leak(), TWELVE * ROW)
+    // Matrices of rows near zero, for the rows that are summed together.
+    .rows("near_zero_12x20", NEAR_ZERO_20, TWELVE * ROW)
     .survivors(SURVIVORS)
     // Two groups of rows that share what is read, and some that do not; rows of nothing.
     .param("row", &[&[ROW as u64], &[3], &[0]])
@@ -134,12 +134,9 @@ pub(super) fn batch() -> Operation {
 
 /// Adds rows that show in which order products are summed, and how often they are rounded.
 fn near_zero(operation: Operation) -> Operation {
-    [(256, 100), (64, 768)]
-        .into_iter()
-        .fold(operation, |operation, (rows, dims)| {
-            let data = reference::simhash::near_zero(rows, dims, 128);
-            operation.rows(format!("near_zero_{dims}"), data.leak(), dims)
-        })
+    operation
+        .rows("near_zero_100", NEAR_ZERO_100, 100)
+        .rows("near_zero_768", NEAR_ZERO_768, 768)
 }
 
 const AT_MOST: &str = "the most are 65,536 planes, and one weight more than 2^26 is refused";

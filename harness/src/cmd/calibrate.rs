@@ -15,7 +15,7 @@ use crate::ledger::exit;
 use crate::machine::fingerprint;
 use crate::mutate::moved::{Move, Slow};
 use crate::pair::{
-    ALPHA, Ask, Entrant, Fault, Measured, Method, Moved, Pinned, Process, Rule, Said, Wanted,
+    ALPHA, Ask, Entrant, Fault, Link, Measured, Method, Moved, Pinned, Process, Rule, Said, Wanted,
     measure, median, of_this_program,
 };
 use crate::plan::Settings;
@@ -125,7 +125,7 @@ pub(super) fn calibrate(
             method,
             margin,
             rows: table.len(),
-            links,
+            links: links.iter().map(Link::of).collect(),
             bar,
             seed,
             drawn: 0,
@@ -165,7 +165,8 @@ struct Job<'a> {
     method: Method,
     margin: f64,
     rows: usize,
-    links: Vec<Launch>,
+    /// With what is to be copied of each, of the row that is at hand.
+    links: Vec<Link>,
     bar: ProgressBar,
     seed: u64,
     /// How many comparisons there have been.
@@ -175,6 +176,7 @@ struct Job<'a> {
 impl Job<'_> {
     /// All comparisons of one row: its share of the nulls and of each effect.
     fn row(&mut self, number: usize, row: &Row, session: &mut Session<'_>) -> Result<(), String> {
+        self.links.iter_mut().for_each(|link| link.recipe = None);
         let share = |count: u32| {
             let (count, rows) = (count as usize, self.rows);
             count * (number + 1) / rows - count * number / rows
@@ -258,7 +260,12 @@ impl Job<'_> {
         let mut entrants = self.entrants(row, slow);
         let draw = rng(mix(&[self.seed, row.seed, self.drawn]));
         let budget = Duration::from_secs_f64(self.args.budget);
-        measure(&mut entrants, rule, method, budget, draw).map_err(|(_, fault)| {
+        let measured = measure(&mut entrants, rule, method, budget, draw);
+        for (side, entrant) in entrants.iter().enumerate() {
+            let link = (self.drawn as usize + side) % self.links.len();
+            self.links[link].recipe.clone_from(&entrant.links[0].recipe);
+        }
+        measured.map_err(|(_, fault)| {
             let (Fault::Absent(why) | Fault::Finding(why) | Fault::Broken(why)) = fault;
             format!("{} at {}: {why}", row.head.name(), row.load)
         })
@@ -336,9 +343,12 @@ impl Job<'_> {
     fn counted(&self, row: &Row, slow: Slow) -> Result<(), String> {
         let entrants = self.entrants(row, Some(slow));
         let executed = |entrant: &Entrant| -> Result<u64, Fault> {
-            let (mut process, _) = Process::start(&entrant.links[0], &entrant.subjected, None)?;
+            let (mut process, _) =
+                Process::start(&entrant.links[0].launch, &entrant.subjected, None)?;
             match process.ask(&Ask::Step)? {
-                Said::Stepped(steps) => Ok(steps.own + steps.elsewhere),
+                Said::Stepped(steps) => {
+                    Ok(steps.own.unwrap_or_default() + steps.elsewhere.values().sum::<u64>())
+                }
                 said => Err(Fault::Broken(format!(
                     "a side said {said:?} when it was to be stepped"
                 ))),

@@ -13,8 +13,8 @@ use super::{Common, CompareArgs, calibrate, drawn_seed};
 use crate::case::{mix, rng};
 use crate::ledger::exit;
 use crate::pair::{
-    Ask, Bases, Entrant, Fault, Measured, Method, Pinned, Process, Rule, SHARED_CORE, Said, Steps,
-    Subjected, VERSION, Wanted, measure,
+    Ask, Bases, Entrant, Fault, Link, Measured, Method, NAMES, Pinned, Process, Rule, SHARED_CORE,
+    Said, Steps, Subjected, VERSION, Wanted, measure,
 };
 use crate::plan::{Settings, quoted};
 use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
@@ -125,92 +125,29 @@ pub(super) fn not_compared(its: &SubjectEntry) -> Option<String> {
 }
 
 pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> Result<u8, String> {
-    let margin = args.margin / 100.0;
-    if !(0.0005..=0.5).contains(&margin) {
-        return Err(format!(
-            "--margin {}: from 0.05 to 50 percent was expected",
-            args.margin
-        ));
-    }
-    if !(0.1..=3600.0).contains(&args.budget) {
-        return Err(format!(
-            "--budget {}: from 0.1 to 3600 seconds a row was expected",
-            args.budget
-        ));
-    }
-    checked(&args.sizes)?;
+    let margin = allowed(args)?;
     calibrate::refuse(margin)?;
     let seed = args.seed.unwrap_or_else(|| drawn_seed().into());
     let mut host = Host::new(launch, &Settings::default())?;
     let catalog = host.catalog()?;
     drop(host);
-    let sizes: &[usize] = match (&args.sizes[..], &args.loads[..]) {
-        ([], []) => &SIZES,
-        (sizes, _) => sizes,
-    };
-    let wanted = (sizes, &args.loads[..]);
-    let offered = || catalog.operations.iter().flat_map(|entry| &entry.loads);
-    if let Some(load) = args
-        .loads
-        .iter()
-        .find(|load| offered().all(|(name, ..)| name != *load))
-    {
-        let near = nearest(load, offered().map(|(name, ..)| name.clone()));
-        return Err(format!(
-            "--load {load:?}: no operation has it; the nearest are {near}"
-        ));
-    }
-    let mut table = Vec::new();
-    let mut left_out = Vec::new();
     let of_revision = args.base.is_some() || args.base_bin.is_some();
-    if of_revision {
-        if let Some(second) = &args.head {
-            return Err(format!(
-                "{second}: with --base or --base-bin each path is compared with itself, and one FILTER says which"
-            ));
-        }
-        let selected = select(&catalog, args.path.as_deref())?;
-        if !any(&selected) {
-            complain(matches_nothing(&catalog, args.path.as_deref()));
+    let drawn = match of_revision {
+        true => of_one(&catalog, args, seed)?,
+        false => of_two(&catalog, args, seed)?,
+    };
+    let table = match drawn {
+        Ok(table) => table,
+        Err(nothing) => {
+            complain(nothing);
             return Ok(exit::NOTHING);
         }
-        for (entry, selected) in catalog.operations.iter().zip(&selected) {
-            for subject in (0..entry.subjects.len()).filter(|s| selected[*s]) {
-                let (its, named) = (&entry.subjects[subject], Named::of(entry, subject));
-                // What others publish is no revision's doing.
-                if its.peer && args.path.as_deref() != Some(&named.name()) {
-                    continue;
-                }
-                match not_compared(its) {
-                    Some(why) => left_out.push((named, why, its.unavailable.is_some())),
-                    None => table.extend(rows(entry, (named.clone(), named), wanted, seed)),
-                }
-            }
-        }
-    } else {
-        let [Some(base), Some(head)] = [&args.path, &args.head] else {
-            return Err(
-                "two paths, or --base REV, or --base-bin FILE: with what is to be compared?".into(),
-            );
-        };
-        let (entry, base) = found(&catalog, base)?;
-        let (of_head, head) = found(&catalog, head)?;
-        if entry.name != of_head.name {
-            return Err(format!(
-                "{} and {} are two operations: paths of one are compared, and its peers",
-                entry.name, of_head.name
-            ));
-        }
-        for subject in [base, head] {
-            if let Some(why) = not_compared(&entry.subjects[subject]) {
-                complain(format_args!("{}: {why}", entry.path_name(subject)));
-                return Ok(exit::NOTHING);
-            }
-        }
-        let pair = (Named::of(entry, base), Named::of(entry, head));
-        table = rows(entry, pair, wanted, seed);
-    }
-    let mut session = Session::begin(common, "compare", Some(seed), None)?;
+    };
+    // What a run that is ended has measured is not lost.
+    let out = default_out();
+    std::fs::create_dir_all(&out).map_err(|e| format!("cannot make {}: {e}", out.display()))?;
+    let records = out.join("compared.jsonl");
+    let mut session = Session::begin(common, "compare", Some(seed), Some(&records))?;
     common.note(format_args!("seed {seed}"));
     let verdict = (|| {
         let sources = Wanted {
@@ -231,11 +168,138 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
             args,
             seed,
             bases: &bases,
-            rule: Rule::new(margin, table.len()),
+            rule: Rule::new(margin, table.rows.len()),
         };
-        job.run(&table, &left_out, &mut session)
+        job.run(&table, &mut session)
     })();
     session.conclude(verdict)
+}
+
+/// The margin, if what was asked for can be done.
+fn allowed(args: &CompareArgs) -> Result<f64, String> {
+    let margin = args.margin / 100.0;
+    if !(0.0005..=0.5).contains(&margin) {
+        return Err(format!(
+            "--margin {}: from 0.05 to 50 percent was expected",
+            args.margin
+        ));
+    }
+    if !(0.1..=3600.0).contains(&args.budget) {
+        return Err(format!(
+            "--budget {}: from 0.1 to 3600 seconds a row was expected",
+            args.budget
+        ));
+    }
+    if let Some(within) = args.within.filter(|within| !(1.0..=1e6).contains(within)) {
+        return Err(format!(
+            "--within {within}: from 1 to 1000000 seconds for all rows was expected"
+        ));
+    }
+    checked(&args.sizes)?;
+    Ok(margin)
+}
+
+/// What is compared, and which paths are not.
+struct Table {
+    rows: Vec<Row>,
+    left_out: Vec<(Named, State, String)>,
+}
+
+/// What a call is given, where that was asked for, and otherwise what is usual.
+fn wanted<'a>(
+    catalog: &Catalog,
+    args: &'a CompareArgs,
+) -> Result<(&'a [usize], &'a [String]), String> {
+    let offered = || catalog.operations.iter().flat_map(|entry| &entry.loads);
+    let known = |load: &String| offered().any(|(name, ..)| name == load);
+    if let Some(load) = args.loads.iter().find(|load| !known(load)) {
+        let near = nearest(load, offered().map(|(name, ..)| name.clone()));
+        return Err(format!(
+            "--load {load:?}: no operation has it; the nearest are {near}"
+        ));
+    }
+    Ok(match (&args.sizes[..], &args.loads[..]) {
+        ([], []) => (&SIZES, &[]),
+        given => given,
+    })
+}
+
+/// Each path that the filter means, against itself in another build; or why there is nothing.
+fn of_one(
+    catalog: &Catalog,
+    args: &CompareArgs,
+    seed: u64,
+) -> Result<Result<Table, String>, String> {
+    let wanted = wanted(catalog, args)?;
+    if let Some(second) = &args.head {
+        return Err(format!(
+            "{second}: with --base or --base-bin each path is compared with itself, and one FILTER says which"
+        ));
+    }
+    let selected = select(catalog, args.path.as_deref())?;
+    if !any(&selected) {
+        return Ok(Err(matches_nothing(catalog, args.path.as_deref())));
+    }
+    let mut table = Table {
+        rows: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for (entry, selected) in catalog.operations.iter().zip(&selected) {
+        for subject in (0..entry.subjects.len()).filter(|s| selected[*s]) {
+            let (its, named) = (&entry.subjects[subject], Named::of(entry, subject));
+            // What others publish is no revision's doing.
+            if its.peer && args.path.as_deref() != Some(&named.name()) {
+                continue;
+            }
+            let state = match its.unavailable {
+                Some(_) => State::Unavailable,
+                None => State::NotExecuted,
+            };
+            if let Some(why) = not_compared(its) {
+                table.left_out.push((named, state, why));
+                continue;
+            }
+            let rows = rows(entry, (named.clone(), named.clone()), wanted, seed);
+            if rows.is_empty() {
+                let why = "it takes none of the sizes and loads that were asked for".into();
+                table.left_out.push((named, state, why));
+            }
+            table.rows.extend(rows);
+        }
+    }
+    Ok(Ok(table))
+}
+
+/// Two paths of one operation, against each other; or why there is nothing.
+fn of_two(
+    catalog: &Catalog,
+    args: &CompareArgs,
+    seed: u64,
+) -> Result<Result<Table, String>, String> {
+    let wanted = wanted(catalog, args)?;
+    let [Some(base), Some(head)] = [&args.path, &args.head] else {
+        return Err(
+            "two paths, or --base REV, or --base-bin FILE: with what is to be compared?".into(),
+        );
+    };
+    let (entry, base) = found(catalog, base)?;
+    let (of_head, head) = found(catalog, head)?;
+    if entry.name != of_head.name {
+        return Err(format!(
+            "{} and {} are two operations: paths of one are compared, and its peers",
+            entry.name, of_head.name
+        ));
+    }
+    for subject in [base, head] {
+        if let Some(why) = not_compared(&entry.subjects[subject]) {
+            return Ok(Err(format!("{}: {why}", entry.path_name(subject))));
+        }
+    }
+    let pair = (Named::of(entry, base), Named::of(entry, head));
+    Ok(Ok(Table {
+        rows: rows(entry, pair, wanted, seed),
+        left_out: Vec::new(),
+    }))
 }
 
 /// Sizes that can be compared.
@@ -282,12 +346,7 @@ struct Totals {
 }
 
 impl Job<'_> {
-    fn run(
-        &self,
-        table: &[Row],
-        left_out: &[(Named, String, bool)],
-        session: &mut Session<'_>,
-    ) -> Result<(u8, String), String> {
+    fn run(&self, table: &Table, session: &mut Session<'_>) -> Result<(u8, String), String> {
         let pinned = Pinned::to(self.args.core)?;
         session.put(Record::Figure(Figure::new(
             "core",
@@ -298,19 +357,14 @@ impl Job<'_> {
             let figure = Figure::new("sides", Err(remark.clone()), "");
             session.put(Record::Figure(figure))?;
         }
-        let mut ledger: Vec<PathRow> = Vec::new();
-        for (named, why, unavailable) in left_out {
-            let mut figure = Figure::new("comparison", Err(why.clone()), "");
-            figure = figure.of(&named.operation, &named.isa, &named.delivery);
-            match unavailable {
-                true => ledger.push(path_row(named, State::Unavailable, Some(why.clone()))),
-                false => session.put(Record::Figure(figure))?,
-            }
-        }
-        let bar = bar(self.common, table.len());
+        let left_out = table.left_out.iter();
+        let mut ledger: Vec<PathRow> = left_out
+            .map(|(named, state, why)| path_row(named, *state, Some(why.clone())))
+            .collect();
+        let bar = bar(self.common, table.rows.len());
         let mut totals = Totals::default();
         let started = std::time::Instant::now();
-        for row in table {
+        for row in &table.rows {
             bar.set_message(format!("{} at {}", row.head.name(), row.load));
             let left = self
                 .args
@@ -320,7 +374,7 @@ impl Job<'_> {
                 Some(left) if left <= 0.0 => (self.not_reached(row), None),
                 _ => self.row(row, left, &mut totals),
             };
-            self.enter(&mut ledger, row, &comparison, finding.is_some());
+            enter(&mut ledger, row, &comparison, finding.as_ref());
             totals
                 .verdicts
                 .entry(comparison.verdict)
@@ -337,32 +391,7 @@ impl Job<'_> {
         ledger
             .into_iter()
             .try_for_each(|row| session.put(Record::Path(row)))?;
-        Ok(self.verdict(&totals, table.len()))
-    }
-
-    /// The ledger's row of the head's path: each epoch has held it against its reference first.
-    fn enter(&self, ledger: &mut Vec<PathRow>, row: &Row, of: &Comparison, failed: bool) {
-        let known = ledger.iter().position(|known| {
-            (&known.operation, &known.isa, &known.delivery)
-                == (&row.head.operation, &row.head.isa, &row.head.delivery)
-        });
-        let at = known.unwrap_or_else(|| {
-            ledger.push(path_row(&row.head, State::NotExecuted, None));
-            ledger.len() - 1
-        });
-        let entry = &mut ledger[at];
-        entry.cases += u64::from(of.epochs.max(u32::from(of.verdict == Compared::Identical)));
-        if failed {
-            entry.state = State::Failed;
-        } else if entry.cases > 0 && entry.state == State::NotExecuted {
-            entry.state = State::Verified;
-        }
-        if entry.state == State::NotExecuted {
-            entry.reason.clone_from(&of.reason);
-        }
-        if of.verdict == Compared::NoBase && entry.cases == 0 {
-            entry.state = State::Unavailable;
-        }
+        Ok(self.verdict(&totals, table.rows.len()))
     }
 
     fn blank(&self, row: &Row, verdict: Compared, reason: Option<String>) -> Comparison {
@@ -400,88 +429,86 @@ impl Job<'_> {
         )
     }
 
+    /// Compares, or says why nothing can be.
     fn row(
         &self,
         row: &Row,
         left: Option<f64>,
         totals: &mut Totals,
     ) -> (Comparison, Option<Finding>) {
-        let mut blank = self.blank(row, Compared::Void, None);
-        let faulty = |mut blank: Comparison, (side, fault): (usize, Fault), totals: &mut Totals| {
-            let of = ["base", "head", "control"][side];
-            let (verdict, why) = match fault {
-                // The control is a build of the base's.
-                Fault::Absent(why) if side != 1 => (Compared::NoBase, why),
-                Fault::Absent(why) => (Compared::Inconclusive, why),
-                Fault::Finding(why) => (Compared::Void, format!("the {of}'s path: {why}")),
-                Fault::Broken(why) => {
-                    totals.broken.push(format!("{}: {why}", row.head.name()));
-                    (Compared::Void, why)
-                }
-            };
-            blank.verdict = verdict;
-            blank.reason = Some(why);
-            blank
-        };
         if let Some(why) = &self.bases.absent {
             return (self.blank(row, Compared::NoBase, Some(why.clone())), None);
         }
-        let entrant = |links: &[Launch], named: &Named| Entrant {
-            links: links.to_vec(),
-            subjected: row.subjected(named),
-        };
         let mut entrants = [
-            entrant(&self.bases.base, &row.base),
-            entrant(&self.bases.head, &row.head),
-            entrant(&self.bases.control, &row.base),
-        ];
-        // What each side executes, and whether that is the same.
-        let mut steps: Vec<Option<Steps>> = Vec::new();
-        for (side, entrant) in entrants.iter().enumerate() {
-            match step(&entrant.links[0], &entrant.subjected) {
-                Ok(of) => steps.push(of),
-                Err(fault) => {
-                    let finding = self.finding(row, side, &fault);
-                    return (faulty(blank, (side, fault), totals), finding);
-                }
-            }
-        }
-        let [base, head, control] = [0, 1, 2].map(|side: usize| steps[side].as_ref());
-        let function = |steps: Option<&Steps>| {
-            let (name, at) = steps?.function.as_ref()?;
+            (&self.bases.base, &row.base),
+            (&self.bases.head, &row.head),
+            (&self.bases.control, &row.base),
+        ]
+        .map(|(links, named)| Entrant {
+            links: links.iter().map(Link::of).collect(),
+            subjected: row.subjected(named),
+        });
+        let stepped = match stepped(&mut entrants) {
+            Ok(stepped) => stepped,
+            Err(fault) => return self.faulty(row, fault, totals),
+        };
+        let mut blank = self.blank(row, Compared::Void, None);
+        let function = |steps: &Option<Steps>| {
+            let (name, at) = steps.as_ref()?.function.as_ref()?;
             Some(format!("{name} at {at:#x}"))
         };
-        let executed = |of: &mut Side, steps: Option<&Steps>| {
-            of.instructions = steps.map(|steps| steps.own);
-            of.function = function(steps);
-        };
-        executed(&mut blank.base, base);
-        executed(&mut blank.head, head);
-        blank.control_function = function(control);
-        let same = |a: &Steps, b: &Steps| {
-            a.sequence.is_some() && a.sequence == b.sequence && a.elsewhere == b.elsewhere
-        };
-        if let (Some(a), Some(b), true) = (base, head, self.bases.is_revision())
-            && same(a, b)
+        for (side, steps) in [&mut blank.base, &mut blank.head].into_iter().zip(&stepped) {
+            side.instructions = steps.as_ref().and_then(|steps| steps.own);
+            side.function = function(steps);
+        }
+        blank.control_function = function(&stepped[2]);
+        if let ([Some(base), Some(head), _], true) = (&stepped, self.bases.is_revision())
+            && base.same_as(head)
         {
             blank.verdict = Compared::Identical;
-            blank.reason = Some(format!("the same {} instructions in the same order", a.own));
+            let own = base.own.unwrap_or_default();
+            blank.reason = Some(format!("the same {own} instructions in the same order"));
             return (blank, None);
         }
         let budget = left.unwrap_or(f64::INFINITY).min(self.args.budget);
         let draw = rng(mix(&[self.seed, row.seed, 2]));
         let budget = Duration::from_secs_f64(budget.max(0.0));
         let method = Method {
-            moved: !self.args.as_linked,
+            // What several links are for is to see what their layouts do.
+            moved: !self.args.as_linked && self.args.layouts.is_none(),
             ..Method::PAIRED
         };
         match measure(&mut entrants, &self.rule, method, budget, draw) {
             Ok(measured) => (self.record(blank, measured), None),
-            Err((side, fault)) => {
-                let finding = self.finding(row, side, &fault);
-                (faulty(blank, (side, fault), totals), finding)
-            }
+            Err(fault) => self.faulty(row, fault, totals),
         }
+    }
+
+    /// What a row is whose side has failed, and whether that is a finding. What is wrong with another build is none of this program.
+    fn faulty(
+        &self,
+        row: &Row,
+        (side, fault): (usize, Fault),
+        totals: &mut Totals,
+    ) -> (Comparison, Option<Finding>) {
+        let of = NAMES[side];
+        let others = side != 1 && self.bases.is_revision();
+        let mut finding = None;
+        let (verdict, why) = match fault {
+            // The control is a build of the base's.
+            Fault::Absent(why) if side != 1 => (Compared::NoBase, why),
+            Fault::Absent(why) => (Compared::Inconclusive, why),
+            Fault::Finding(why) if others => (Compared::NoBase, format!("the {of}'s path: {why}")),
+            Fault::Finding(why) => {
+                finding = Some(self.finding(row, side, &why));
+                (Compared::Void, format!("the {of}'s path: {why}"))
+            }
+            Fault::Broken(why) => {
+                totals.broken.push(format!("{}: {why}", row.head.name()));
+                (Compared::Void, why)
+            }
+        };
+        (self.blank(row, verdict, Some(why)), finding)
     }
 
     fn record(&self, blank: Comparison, measured: Measured) -> Comparison {
@@ -502,31 +529,28 @@ impl Job<'_> {
             head: with(blank.head.clone(), head),
             layouts: self.bases.layouts(),
             layout_spread: measured.spread,
-            reason: measured.reason.or(measured
-                .as_linked
-                .map(|why| format!("code as it was linked: {why}"))),
+            reason: measured.reason,
             ..blank
         }
     }
 
-    /// The finding that a fault is, if it is one.
-    fn finding(&self, row: &Row, side: usize, fault: &Fault) -> Option<Finding> {
+    fn finding(&self, row: &Row, side: usize, why: &str) -> Finding {
         let of = if side == 1 { &row.head } else { &row.base };
-        let Fault::Finding(why) = fault else {
-            return None;
-        };
         let kind = ["timed out", "panicked", "crashed"];
         let kind = kind.into_iter().find(|kind| why.starts_with(kind));
-        Some(Finding {
+        Finding {
             operation: of.operation.clone(),
             isa: of.isa.clone(),
             delivery: of.delivery.clone(),
             verdict: kind.unwrap_or("differs").into(),
-            detail: format!("{why} (on the input to be compared, {})", row.load),
+            detail: format!(
+                "{}: {why} (on the input to be compared, {})",
+                NAMES[side], row.load
+            ),
             dump: None,
             token: String::new(),
             command: self.command(row),
-        })
+        }
     }
 
     /// The command that repeats a row.
@@ -543,7 +567,17 @@ impl Job<'_> {
             }
             _ => format!("{} {}", row.base.name(), row.head.name()),
         };
-        format!("{} compare {sides} {load} --seed {}", program(), self.seed)
+        let mut how = format!("--margin {} --seed {}", self.args.margin, self.seed);
+        if let Some(build) = &self.args.build {
+            how += &format!(" --build {}", quoted(build));
+        }
+        if let Some(layouts) = self.args.layouts {
+            how += &format!(" --layouts {layouts}");
+        }
+        if self.args.as_linked {
+            how += " --as-linked";
+        }
+        format!("{} compare {sides} {load} {how}", program())
     }
 
     fn verdict(&self, totals: &Totals, rows: usize) -> (u8, String) {
@@ -580,13 +614,14 @@ impl Job<'_> {
             return (exit::TROUBLE, format!("{first}; {sentence}"));
         }
         let no_base = of(Compared::NoBase).len();
+        let decided = rows - unclear - no_base;
         let code = if totals.findings > 0 {
             exit::FINDING
         } else if rows == 0 || (no_base > 0 && !self.args.allow_no_base) {
             exit::NOTHING
         } else if !of(Compared::Slower).is_empty() {
             exit::SLOWER
-        } else if unclear > 0 && self.args.fail_inconclusive {
+        } else if unclear > 0 && (self.args.fail_inconclusive || decided == 0) {
             exit::INCONCLUSIVE
         } else {
             exit::PASS
@@ -595,6 +630,43 @@ impl Job<'_> {
             sentence += "; --allow-no-base lets that pass";
         }
         (code, sentence)
+    }
+}
+
+/// Enters a row into the ledger: each epoch has held its sides against their reference first.
+fn enter(ledger: &mut Vec<PathRow>, row: &Row, of: &Comparison, finding: Option<&Finding>) {
+    let mut entry = |named: &Named| {
+        let known = ledger.iter().position(|known| {
+            (&known.operation, &known.isa, &known.delivery)
+                == (&named.operation, &named.isa, &named.delivery)
+        });
+        known.unwrap_or_else(|| {
+            ledger.push(path_row(named, State::NotExecuted, None));
+            ledger.len() - 1
+        })
+    };
+    let at = entry(&row.head);
+    let failed =
+        finding.map(
+            |of| match of.isa == row.base.isa && of.delivery == row.base.delivery {
+                true => entry(&row.base),
+                false => at,
+            },
+        );
+    let entry = &mut ledger[at];
+    entry.cases += u64::from(of.epochs.max(u32::from(of.verdict == Compared::Identical)));
+    if entry.cases > 0 && entry.state == State::NotExecuted {
+        entry.state = State::Verified;
+        entry.reason = None;
+    }
+    if entry.state == State::NotExecuted {
+        entry.reason.clone_from(&of.reason);
+    }
+    if of.verdict == Compared::NoBase && entry.cases == 0 {
+        entry.state = State::Unavailable;
+    }
+    if let Some(failed) = failed {
+        ledger[failed].state = State::Failed;
     }
 }
 
@@ -632,14 +704,25 @@ pub(super) fn path_row(named: &Named, state: State, reason: Option<String>) -> P
     }
 }
 
-/// What one call of a side executes; nothing where instructions cannot be stepped.
-fn step(launch: &Launch, of: &Subjected) -> Result<Option<Steps>, Fault> {
-    let (mut process, _) = Process::start(launch, of, None)?;
-    match process.ask(&Ask::Step) {
-        Ok(Said::Stepped(steps)) => Ok(Some(steps)),
-        Ok(_) | Err(Fault::Broken(_)) => Ok(None),
-        Err(fault) => Err(fault),
+/// What one call of each side executes, nothing where instructions cannot be stepped; and of their first links, what is to be copied.
+fn stepped(entrants: &mut [Entrant; 3]) -> Result<[Option<Steps>; 3], (usize, Fault)> {
+    let mut all = [None, None, None];
+    for (side, (entrant, steps)) in entrants.iter_mut().zip(&mut all).enumerate() {
+        let link = &mut entrant.links[0];
+        let ask = || {
+            let (mut process, _) = Process::start(&link.launch, &entrant.subjected, None)?;
+            process.ask(&Ask::Step)
+        };
+        match ask() {
+            Ok(Said::Stepped(of)) => {
+                link.recipe = Some(of.recipe.clone());
+                *steps = Some(of);
+            }
+            Ok(_) | Err(Fault::Broken(_)) => {}
+            Err(fault) => return Err((side, fault)),
+        }
     }
+    Ok(all)
 }
 
 pub(super) fn bar(common: &Common, rows: usize) -> ProgressBar {

@@ -346,8 +346,8 @@ struct CompareArgs {
     /// A load of the client's, by its name.
     #[arg(long = "load", value_name = "NAME")]
     loads: Vec<String>,
-    /// Link each side anew so many times, its functions in another order, and draw every epoch of those: how much of a difference is
-    /// where code lies, and no verdict of one layout.
+    /// Link each side anew so many times, its functions in another order, draw every epoch of those, and leave code where it was
+    /// linked: how much of a difference is where code lies, and no verdict of one layout.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=16))]
     layouts: Option<u32>,
     /// Leave code where it was linked. Else each side calls its path as a copy, all at the same place of a page and at another one in

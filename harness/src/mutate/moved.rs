@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code as Form, FlowControl, Instruction, InstructionBlock,
-    MemoryOperand, OpKind, Register,
+    MemoryOperand, Mnemonic, OpKind, Register,
 };
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,8 @@ const REGISTERS: [Register; 16] = [
 const UNIT: u64 = 1 << 30;
 /// More instructions than any kernel has.
 const MOST: usize = 20_000;
+/// The share of what a call executes that must lie in copies: with less, most of it would be where a linker has put it.
+const MOVED: f64 = 0.9;
 
 fn anchor() -> u64 {
     let anchor: fn(u64, usize) -> &'static [u8] = executable;
@@ -123,8 +125,17 @@ pub(crate) fn recipe(
             Err(not) => why = Some(format!("{}: {not}", function.name)),
         }
     }
-    if functions.is_empty() {
-        return Err(why.unwrap_or_else(|| "it executes no code of this program".into()));
+    let why = why.unwrap_or_else(|| "it executes no code of this program".into());
+    if !trace.is_whole() {
+        return Err("a call executes more instructions than can be stepped".into());
+    }
+    // What calls the path is copied, too; but it is the path that is compared.
+    let inside = |at: u64| functions.iter().any(|all| all.contains_key(&at));
+    let (copied, all) = trace.share(code, around, &inside);
+    if (copied as f64) < MOVED * all as f64 || all == 0 {
+        return Err(format!(
+            "of {all} instructions that it executes, {copied} lie in functions that can be copied ({why})"
+        ));
     }
     let hottest = trace.hottest_loop(code, around).and_then(|(head, jump)| {
         let all = functions.iter().find(|all| all.contains_key(&head))?;
@@ -178,7 +189,11 @@ fn read(code: &mut Code, function: &Function) -> Result<Instructions, &'static s
                     next.push(instruction.near_branch_target());
                     break;
                 }
-                // A jump to where a table says leaves the copy: the original goes on from there.
+                FlowControl::IndirectBranch if is_by_table(&instruction, &all) => {
+                    // It would leave the copy, and where to is not known: perhaps to where a jump to the copy would be.
+                    return Err("it jumps to where a table says");
+                }
+                // The last call of a function, through a pointer, or its end.
                 _ => break,
             }
             at = instruction.next_ip();
@@ -194,6 +209,18 @@ fn read(code: &mut Code, function: &Function) -> Result<Instructions, &'static s
         return Err("it jumps into its first instructions, where a jump to a copy would be");
     }
     Ok(all)
+}
+
+/// Whether an indirect jump is one within its function: through an indexed table of addresses, or to a sum of which a part comes from
+/// an indexed table of distances (`movsxd`), as compilers make them. Others are last calls through pointers.
+fn is_by_table(jump: &Instruction, all: &Instructions) -> bool {
+    let indexed = |of: &Instruction| of.memory_index() != Register::None;
+    match jump.op0_kind() {
+        OpKind::Memory => indexed(jump),
+        _ => all
+            .values()
+            .any(|of| of.mnemonic() == Mnemonic::Movsxd && indexed(of)),
+    }
 }
 
 /// Whether it goes to an address that it says itself.
@@ -261,6 +288,10 @@ pub(crate) fn apply(recipe: &Recipe, how: Move) -> Result<(), String> {
     };
     let pages = place / PAGE * PAGE;
     let len = place - pages + rooms.iter().sum::<u64>() + PAGE;
+    // What is written must not be at work.
+    if std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
+        return Err("the program has started threads before it was asked for a path".into());
+    }
     reserve(pages, len as usize)?;
     let mut blocks = Vec::new();
     for (copy, room) in copies.iter().zip(&rooms) {
@@ -269,7 +300,7 @@ pub(crate) fn apply(recipe: &Recipe, how: Move) -> Result<(), String> {
     }
     let encoded = BlockEncoder::encode_slice(64, &blocks, BlockEncoderOptions::NONE)
         .map_err(|e| format!("the copies cannot be encoded: {e}"))?;
-    for ((encoded, room), start) in encoded.iter().zip(&rooms).zip(&starts) {
+    for (encoded, room) in encoded.iter().zip(&rooms) {
         let bytes = &encoded.code_buffer;
         if bytes.len() as u64 > *room {
             return Err(format!(
@@ -277,14 +308,28 @@ pub(crate) fn apply(recipe: &Recipe, how: Move) -> Result<(), String> {
                 bytes.len()
             ));
         }
+        // SAFETY: `rip` lies in a fresh mapping that nobody else knows, and has `room` bytes.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), encoded.rip as *mut u8, bytes.len());
+        }
+    }
+    // SAFETY: the whole of that mapping, which holds the copies by now. Nothing jumps to them yet.
+    unsafe {
+        region::protect(
+            pages as *const u8,
+            len as usize,
+            region::Protection::READ_EXECUTE,
+        )
+    }
+    .map_err(|e| format!("this system does not let copies be executed: {e}"))?;
+    for (encoded, start) in encoded.iter().zip(&starts) {
         let distance = encoded.rip.wrapping_sub(start + JUMP as u64) as u32;
         let mut jump = [0xe9, 0, 0, 0, 0];
         jump[1..].copy_from_slice(&distance.to_le_bytes());
-        // SAFETY: `rip` lies in a fresh mapping that nobody else knows, and has `room` bytes. The function's first bytes are made writable
-        // before they are written; this process has one thread, which is not in the function, and no branch leads into what is
-        // overwritten (`read`).
+        // SAFETY: the function's first bytes are made writable before they are written; this process has one thread, which is not in the
+        // function, and no branch leads into what is overwritten (`read` has followed all of them, and takes no function that jumps to
+        // where a table says).
         unsafe {
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), encoded.rip as *mut u8, bytes.len());
             let target = *start as *mut u8;
             region::protect(target, JUMP, region::Protection::READ_WRITE_EXECUTE)
                 .map_err(|e| format!("this system does not let code be written: {e}"))?;
@@ -309,15 +354,6 @@ pub(crate) fn apply(recipe: &Recipe, how: Move) -> Result<(), String> {
                 .map_err(|e| format!("a constant cannot be made what it was: {e}"))?;
         }
     }
-    // SAFETY: the whole of that mapping, which holds the copies by now.
-    unsafe {
-        region::protect(
-            pages as *const u8,
-            len as usize,
-            region::Protection::READ_EXECUTE,
-        )
-    }
-    .map_err(|e| format!("this system does not let copies be executed: {e}"))?;
     // In another form, for they lie on the heap, where addresses are looked for.
     let moved: Vec<(u64, u64)> = starts
         .iter()

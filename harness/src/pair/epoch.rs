@@ -57,7 +57,7 @@ impl Method {
     pub(crate) const PAIRED: Self = Self {
         shared: true,
         placements: 10,
-        rounds: 2,
+        rounds: 4,
         fresh: true,
         drawn: true,
         turns: true,
@@ -128,8 +128,25 @@ impl Method {
 #[derive(Debug, Clone)]
 pub(crate) struct Entrant {
     /// The links of its build, of which each epoch takes one.
-    pub(crate) links: Vec<Launch>,
+    pub(crate) links: Vec<Link>,
     pub(crate) subjected: Subjected,
+}
+
+/// A program file, and what is to be copied of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) launch: Launch,
+    /// What its path's code consists of, or why it cannot be moved; found by the first process that looks.
+    pub(crate) recipe: Option<Result<Recipe, String>>,
+}
+
+impl Link {
+    pub(crate) fn of(launch: &Launch) -> Self {
+        Self {
+            launch: launch.clone(),
+            recipe: None,
+        }
+    }
 }
 
 /// The pace of a row, found at its first placement and kept.
@@ -192,8 +209,6 @@ pub(crate) struct Epochs<'a> {
     /// Kept where the method wants no fresh ones.
     kept: Option<Seats>,
     place: Option<(usize, Vec<usize>)>,
-    /// What is to be copied of each side's links, or why nothing can be; found by the first process of each.
-    recipes: [Vec<Option<Result<Recipe, String>>>; 3],
     /// Why code is where it was linked.
     pub(crate) as_linked: Option<String>,
 }
@@ -213,8 +228,10 @@ impl<'a> Epochs<'a> {
         wanted: f64,
         draw: TestRng,
     ) -> Self {
+        let known = entrants.iter().flat_map(|of| &of.links);
+        let not = known.filter_map(|link| link.recipe.as_ref()?.as_ref().err());
         Self {
-            recipes: entrants.each_ref().map(|of| vec![None; of.links.len()]),
+            as_linked: not.filter(|_| method.moved).next().cloned(),
             entrants,
             method,
             wanted,
@@ -223,7 +240,6 @@ impl<'a> Epochs<'a> {
             made: 0,
             kept: None,
             place: None,
-            as_linked: None,
         }
     }
 
@@ -290,11 +306,11 @@ impl<'a> Epochs<'a> {
         let shift = (self.draw.next_u64() % PAGE) as usize & !15;
         for side in self.order() {
             let entrant = &mut self.entrants[side];
-            let recipe = &mut self.recipes[side][links[side]];
+            let link = &mut entrant.links[links[side]];
             if self.method.moved {
                 // Where one side's code cannot be moved, no side's is.
                 if let Some(why) = &self.as_linked {
-                    *recipe = Some(Err(why.clone()));
+                    link.recipe = Some(Err(why.clone()));
                 }
                 let moved = entrant.subjected.moved.get_or_insert(Moved {
                     how: Move {
@@ -304,26 +320,33 @@ impl<'a> Epochs<'a> {
                     recipe: None,
                 });
                 moved.how.place = place;
-                moved.recipe.clone_from(recipe);
+                moved.recipe.clone_from(&link.recipe);
             }
             let shift = self.method.alike.then_some(shift);
-            let link = &entrant.links[links[side]];
-            let started = Process::start(link, &entrant.subjected, shift);
+            let started = Process::start(&link.launch, &entrant.subjected, shift);
             let (process, ready) = started.map_err(|fault| (side, fault))?;
             // The reference has been asked; it need not be again.
             if let Some(want) = &ready.want {
                 entrant.subjected.want = Some(want.clone());
             }
             if let Some(of) = &ready.recipe {
-                *recipe = Some(of.clone());
+                link.recipe = Some(of.clone());
                 self.as_linked = of.as_ref().err().cloned().or(self.as_linked.take());
             }
             seats[side] = Some((process, ready));
         }
-        if !known && self.as_linked.is_some() {
+        let broken = |side: usize, why: String| (side, Fault::Broken(why));
+        if let Some(why) = self.as_linked.as_ref().filter(|_| !known) {
+            // Epochs of copies and epochs of code as it is linked are not of one kind.
+            if self.made > 0 {
+                return Err(broken(
+                    0,
+                    format!("code that was moved before cannot be now: {why}"),
+                ));
+            }
+            drop(seats);
             return self.seat(links);
         }
-        let broken = |side: usize, why: String| (side, Fault::Broken(why));
         let [Some(base), Some(head), Some(control)] = seats else {
             return Err(broken(0, "a side was not started".into()));
         };

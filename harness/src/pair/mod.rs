@@ -3,7 +3,7 @@
 //! ```text
 //! side     a process of some build, which calls its path when it has its turn
 //! process  such a process, seen from the parent, which alone judges
-//! epoch    three fresh processes, one arena, ten placements of two rounds: one value
+//! epoch    three fresh processes, one arena, ten placements of four rounds: one value
 //! row      epochs until the sign test is clear, or the budget is spent
 //! sign     the sign test
 //! core     where all of it runs: one core for the parent and the sides
@@ -30,7 +30,7 @@ mod sign;
 pub(crate) use self::{
     base::{Bases, Wanted, of_this_program},
     core::Pinned,
-    epoch::{Entrant, Method},
+    epoch::{Entrant, Link, Method, NAMES},
     process::{Fault, Process},
     row::{Measured, measure},
     side::{Ask, Moved, SHARED_CORE, Said, Steps, Subjected, VERSION, answer},

@@ -22,9 +22,8 @@ pub(crate) struct Measured {
     pub(crate) sides: [Side; 2],
     /// The least and the greatest ratio that a link had, where there are several.
     pub(crate) spread: Option<[f64; 2]>,
+    /// What must be known of it: why it has no verdict, or why code was where it was linked though that was not asked for.
     pub(crate) reason: Option<String>,
-    /// Why code was where it was linked, if that was not asked for.
-    pub(crate) as_linked: Option<String>,
 }
 
 /// Compares until the rule has a verdict, or `budget` is spent. An error names the side, 0 for the base, 1 for the head, 2 for the
@@ -54,11 +53,18 @@ pub(crate) fn measure(
         }
         let last = due || method.epochs.is_some() || next >= rule.most();
         let mut measured = judge(&made, rule, spent);
-        if measured.verdict != Compared::Inconclusive || last {
+        let unclear = matches!(measured.verdict, Compared::Inconclusive | Compared::Void);
+        if !unclear || last {
             if measured.verdict == Compared::Inconclusive {
                 measured.reason = Some(why(&measured, due));
             }
-            measured.as_linked = epochs.as_linked.take();
+            if let Some(why) = epochs.as_linked.take() {
+                let reason = measured.reason.take().map(|reason| reason + "; ");
+                measured.reason = Some(format!(
+                    "{}code as it was linked: {why}",
+                    reason.unwrap_or_default()
+                ));
+            }
             return Ok(measured);
         }
         next *= 2;
@@ -104,11 +110,16 @@ fn judge(made: &[Epoch], rule: &Rule, spent: Duration) -> Measured {
     let (mut verdict, ratio) = rule.judge(&heads);
     let (moved, control) = rule.judge(&controls);
     let mut reason = None;
-    if matches!(moved, Compared::Slower | Compared::Faster) {
-        verdict = Compared::Void;
-        reason = Some(format!(
-            "the control, the base once more, came out {moved} than the base"
-        ));
+    if is_effect(moved) {
+        let what = format!("the control, the base once more, came out {moved} than the base");
+        // What is as far from both is no matter of how the base is linked.
+        let (beside, _) = rule.judge(&of(&|e| e.head - e.control));
+        if is_effect(verdict) && beside == verdict {
+            reason = Some(format!("{what}; the head is {verdict} than both"));
+        } else {
+            verdict = Compared::Void;
+            reason = Some(what);
+        }
     }
     let side = |side: usize| Side {
         nanos: median(&mut of(&|e| e.nanos[side])),
@@ -125,8 +136,11 @@ fn judge(made: &[Epoch], rule: &Rule, spent: Duration) -> Measured {
         sides: [side(0), side(1)],
         spread: spread(made),
         reason,
-        as_linked: None,
     }
+}
+
+fn is_effect(verdict: Compared) -> bool {
+    matches!(verdict, Compared::Slower | Compared::Faster)
 }
 
 /// For every pair of links the median of its epochs: the least and the greatest.
@@ -144,4 +158,46 @@ fn spread(made: &[Epoch]) -> Option<[f64; 2]> {
     let ratios: Vec<f64> = links.iter().filter_map(of).collect();
     let least = ratios.iter().copied().reduce(f64::min)?;
     Some([least, ratios.iter().copied().reduce(f64::max)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(head: f64, control: f64) -> Measured {
+        // Enough for the first look, and none like the other.
+        let made: Vec<Epoch> = (0..20)
+            .map(|n| {
+                let noise = 1e-4 * f64::from(n % 5);
+                Epoch {
+                    head: (1.0 + head).ln() + noise,
+                    control: (1.0 + control).ln() - noise,
+                    nanos: [100.0; 3],
+                    links: [0, 0],
+                }
+            })
+            .collect();
+        judge(&made, &Rule::new(0.01, 1), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_control_that_moves_leaves_no_verdict_but_of_what_is_as_far_from_both() {
+        assert_eq!(judged(0.03, 0.0).verdict, Compared::Slower);
+        assert_eq!(judged(0.0, 0.0).reason, None);
+        for (head, control) in [(0.0, 0.02), (0.0, -0.02), (0.03, 0.028), (-0.03, -0.025)] {
+            let void = judged(head, control);
+            assert_eq!(void.verdict, Compared::Void, "{head} beside {control}");
+            assert!(void.reason.is_some_and(|why| why.contains("the control")));
+        }
+        // A regression is not hidden by it.
+        for (head, control, want) in [
+            (0.3, 0.012, Compared::Slower),
+            (0.3, -0.012, Compared::Slower),
+            (-0.3, 0.02, Compared::Faster),
+        ] {
+            let found = judged(head, control);
+            assert_eq!(found.verdict, want, "{head} beside {control}");
+            assert!(found.reason.is_some_and(|why| why.ends_with("than both")));
+        }
+    }
 }

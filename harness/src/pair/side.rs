@@ -121,14 +121,27 @@ pub(crate) struct Ready {
 /// What one call executed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Steps {
-    /// Instructions of the program's own code, and of libraries.
-    pub(crate) own: u64,
-    pub(crate) elsewhere: u64,
+    /// Instructions of the program's own code; none if there were too many to step.
+    pub(crate) own: Option<u64>,
+    /// Instructions of libraries by what CPU they need; bytes that were allocated, and that were copied.
+    pub(crate) elsewhere: BTreeMap<String, u64>,
+    pub(crate) memory: [u64; 2],
     /// A name of the program's own instructions in the order in which they were executed, without what the linker decides: equal
     /// sequences have equal names. None if there were too many to step.
     pub(crate) sequence: Option<u64>,
     /// The function in which most were executed, and where it lies in the program's file.
     pub(crate) function: Option<(String, u64)>,
+    /// What is to be copied if the code is to lie elsewhere, or why nothing can be.
+    pub(crate) recipe: Result<Recipe, String>,
+}
+
+impl Steps {
+    /// Whether both executed the same, as far as a linker does not decide it, so that there is nothing to measure.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.sequence.is_some()
+            && (self.sequence, &self.elsewhere, self.memory)
+                == (other.sequence, &other.elsewhere, other.memory)
+    }
 }
 
 const NAMES: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
@@ -269,7 +282,7 @@ impl<'a> Side<'a> {
 
     /// Has the path run as a copy, if its code can be copied. One that was to be slower must be.
     fn move_code(&self, moved: &Moved) -> Result<Result<Recipe, String>, Said> {
-        let recipe = match &moved.recipe {
+        let mut recipe = match &moved.recipe {
             Some(recipe) => recipe.clone(),
             None => match traced(&self.callee) {
                 Ok((mut code, around, whole)) => {
@@ -280,12 +293,15 @@ impl<'a> Side<'a> {
                 Err(other) => return Err(other),
             },
         };
-        match &recipe {
-            Ok(recipe) => moved::apply(recipe, moved.how).map_err(Said::Broken)?,
-            Err(why) if moved.how.slow != Slow::NOT => return Err(Said::Absent(why.clone())),
-            Err(_) => {}
+        if let Ok(of) = &recipe
+            && let Err(why) = moved::apply(of, moved.how)
+        {
+            recipe = Err(why);
         }
-        Ok(recipe)
+        match recipe {
+            Err(why) if moved.how.slow != Slow::NOT => Err(Said::Absent(why)),
+            recipe => Ok(recipe),
+        }
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Said, Said> {
@@ -381,9 +397,11 @@ fn stepped(callee: &Callee<'_>) -> Result<Said, Said> {
     let (mut code, around, whole) = traced(callee)?;
     let executed = step::read(&mut code, &whole, &around, false);
     Ok(Said::Stepped(Steps {
-        own: executed.own,
-        elsewhere: executed.elsewhere.values().sum(),
+        own: (!executed.cut).then_some(executed.own),
+        elsewhere: executed.elsewhere,
+        memory: [executed.allocated, executed.copied],
         sequence: whole.sequence(&code, &around),
         function: whole.most_executed(&mut code, &around),
+        recipe: moved::recipe(&mut code, &whole, &around, &loops()),
     }))
 }

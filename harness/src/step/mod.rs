@@ -154,7 +154,8 @@ impl Trace {
     }
 
     /// A name of the program's own instructions in the order in which they were executed, without what the linker decides about them:
-    /// equal sequences have equal names. None where the steps are not all.
+    /// equal sequences have equal names. Where a constant lies is the linker's, but not whether it is aligned to its own size. None
+    /// where the steps are not all.
     pub(crate) fn sequence(&self, code: &Code, around: &Trace) -> Option<u64> {
         const NAMES: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
         let mut named: HashMap<u64, [u8; 8]> = HashMap::new();
@@ -162,8 +163,9 @@ impl Trace {
         for at in self.own(code, around) {
             let name = named.entry(at).or_insert_with(|| {
                 let instruction = code::decode(at);
-                let raw = executable(at, instruction.len());
-                NAMES.checksum(&unlinked(&instruction, raw)).to_le_bytes()
+                let mut name = unlinked(&instruction, executable(at, instruction.len()));
+                name.push(u8::from(is_astray(&instruction)));
+                NAMES.checksum(&name).to_le_bytes()
             });
             digest.update(&*name);
         }
@@ -198,6 +200,24 @@ impl Trace {
             }
         }
         functions
+    }
+
+    /// Whether the steps are all that there were.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// How many of the program's own instructions were executed at such addresses, and how many at all.
+    pub(crate) fn share(
+        &self,
+        code: &Code,
+        around: &Trace,
+        at: &dyn Fn(u64) -> bool,
+    ) -> (u64, u64) {
+        let own = self.own(code, around);
+        own.fold((0, 0), |(inside, all), step| {
+            (inside + u64::from(at(step)), all + 1)
+        })
     }
 
     /// How often the instruction at an address was executed.
@@ -255,6 +275,14 @@ impl Trace {
         }
         read
     }
+}
+
+/// Whether it reads a constant that is not aligned to its size, and so takes longer where that reaches into another line of the cache.
+fn is_astray(instruction: &Instruction) -> bool {
+    let size = instruction.memory_size().size() as u64;
+    instruction.is_ip_rel_memory_operand()
+        && size.is_power_of_two()
+        && !instruction.ip_rel_memory_address().is_multiple_of(size)
 }
 
 impl Step {

@@ -1,6 +1,7 @@
 //! Where the sides of a comparison come from: this program, a file, or another revision, built as this program was.
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
 use std::io::{Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +16,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) build: Option<&'a str>,
     /// Of how many links of each side epochs are drawn.
     pub(crate) layouts: Option<u32>,
-    /// Where trees, builds and links are kept from run to run.
+    /// Where builds and links are kept from run to run.
     pub(crate) home: &'a Path,
     /// The name of this program, without folders.
     pub(crate) program: &'a str,
@@ -79,7 +80,10 @@ impl Bases {
             note("linking the head anew, from a build of its own");
             // Two paths of one program are in every link of it; the control is one more.
             let more = u32::from(wanted.revision.is_none());
-            bases.head = of_this_program(launch, wanted, layouts + more)?;
+            if wanted.revision.is_none() {
+                hold(wanted.home)?;
+            }
+            bases.head = head_links(launch, wanted, layouts + more)?;
             if wanted.revision.is_none() {
                 bases.control = bases.head.split_off(layouts as usize);
                 bases.base = bases.head.clone();
@@ -118,18 +122,31 @@ impl Bases {
         let commit = commit.lines().next().unwrap_or_default().to_string();
         let short: String = commit.chars().take(10).collect();
         self.name = format!("{revision} ({short})");
-        if !git(&["--no-optional-locks", "status", "--porcelain"])?.is_empty() {
+        // With layouts the head, too, is built anew.
+        if wanted.build.is_none() && wanted.layouts.is_none() {
+            built_alike(launch.program())?;
+        }
+        let changed = !git(&["--no-optional-locks", "status", "--porcelain"])?.is_empty();
+        if changed {
             self.remarks.push(
                 "the head's tree has changes that are not committed; it is compared as it is"
                     .into(),
             );
+        } else if git(&["rev-parse", "HEAD"])? == commit {
+            self.remarks.push(format!(
+                "HEAD is where it parts from {revision}, and the tree has no changes: nothing is compared but this revision with itself"
+            ));
         }
-        let tree = wanted.home.join("tree");
+        hold(wanted.home)?;
+        let top = Path::new(&top);
+        let place = Place::find(top, wanted.home, caches())?;
+        let tree = place.tree();
         note(&format!(
             "unpacking {short}, where it parts from {revision}, in {}",
             tree.display()
         ));
-        unpack(Path::new(&top), &commit, &tree)?;
+        place.pair_with(wanted.home, &commit)?;
+        unpack(top, &commit, &tree)?;
         let folder = tree.join(&below);
         if wanted.build.is_none() && !has_package(&folder, &package(wanted))? {
             self.absent = Some(format!("{short} has no package {}", package(wanted)));
@@ -167,10 +184,179 @@ pub(crate) fn of_this_program(
     wanted: &Wanted<'_>,
     count: u32,
 ) -> Result<Vec<Launch>, String> {
+    hold(wanted.home)?;
+    head_links(launch, wanted, count)
+}
+
+fn head_links(launch: &Launch, wanted: &Wanted<'_>, count: u32) -> Result<Vec<Launch>, String> {
     let here = std::env::current_dir()
         .map_err(|e| format!("this process has no folder of its own: {e}"))?;
     let own = wanted.home.with_file_name("head");
     links(launch, wanted, &here, &own, 1..count + 1)
+}
+
+/// Refuses a head that another profile made than makes the base: every row would tell the profiles apart.
+fn built_alike(program: &Path) -> Result<(), String> {
+    let mut folders = program.ancestors().skip(1).filter_map(Path::file_name);
+    // Tests and examples lie one deeper.
+    let profile = folders.find(|name| *name != "deps" && *name != "examples");
+    if profile.is_some_and(|name| name == "release") {
+        return Ok(());
+    }
+    Err(format!(
+        "--base builds the base with --release, and {} does not lie in a folder that cargo makes so: run this program with `cargo run --release`, or say with --build CMD how the base is built as this program was",
+        program.display()
+    ))
+}
+
+/// Keeps `home` for this run: what it builds there is started until its end. The lock ends with the process.
+fn hold(home: &Path) -> Result<(), String> {
+    let at = home.join("lock");
+    let cannot = |e: std::io::Error| format!("cannot lock {}: {e}", at.display());
+    std::fs::create_dir_all(home).map_err(cannot)?;
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true);
+    let mut file = options.open(&at).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            return Err(format!(
+                "{} is in use: process {} compares or calibrates, and starts what it has built there; wait for its end, or take a program of another target folder (CARGO_TARGET_DIR), which has its own",
+                home.display(),
+                holder.trim()
+            ));
+        }
+        // A file system that has no locks: as cargo does there.
+        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(e)) => return Err(cannot(e)),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(cannot)?;
+    std::mem::forget(file);
+    Ok(())
+}
+
+/// Where a base is unpacked: not in the head's repository, where cargo would find the head's configuration, toolchain and workspace, too.
+#[derive(Debug)]
+enum Place {
+    Kept(PathBuf),
+    /// Where no cache can be written: for this run alone.
+    Fresh(tempfile::TempDir),
+}
+
+impl Place {
+    /// The first cache that can be written and does not lie in the repository; each home has a tree of its own there.
+    fn find(
+        top: &Path,
+        home: &Path,
+        caches: impl IntoIterator<Item = PathBuf>,
+    ) -> Result<Self, String> {
+        let home = std::path::absolute(home).unwrap_or(home.into());
+        let name = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
+        let name = name.checksum(home.as_os_str().as_encoded_bytes());
+        let outside = |folder: &PathBuf| !folder.starts_with(top);
+        let made = |folder: PathBuf| {
+            std::fs::create_dir_all(&folder).ok()?;
+            folder.canonicalize().ok()
+        };
+        let kept = caches
+            .into_iter()
+            .map(|cache| cache.join(format!("pathproof/{name:016x}")))
+            .filter(outside)
+            .filter_map(made)
+            .find(outside);
+        let place = match kept {
+            Some(folder) => Self::Kept(folder),
+            None => Self::Fresh(
+                tempfile::Builder::new()
+                    .prefix("pathproof-")
+                    .tempdir()
+                    .map_err(|e| format!("no folder to unpack a base in: {e}"))?,
+            ),
+        };
+        let (of_base, of_head) = (above(&place.tree()), above(top));
+        if let Some(file) = of_base.symmetric_difference(&of_head).next() {
+            return Err(format!(
+                "{} is for builds in {} and not for those in {}, so that base and head would be built unlike: set XDG_CACHE_HOME to a folder beside the repository, such as {}",
+                file.display(),
+                if of_head.contains(file) {
+                    top
+                } else {
+                    place.folder()
+                }
+                .display(),
+                if of_head.contains(file) {
+                    place.folder()
+                } else {
+                    top
+                }
+                .display(),
+                top.with_file_name(".cache").display()
+            ));
+        }
+        Ok(place)
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Kept(folder) => folder,
+            Self::Fresh(folder) => folder.path(),
+        }
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.folder().join("tree")
+    }
+
+    /// Cargo takes files that are older than a build for those that it built. A tree that was not the last one to be built in `home`,
+    /// because one of both comes from a backup or a CI's cache, is laid anew.
+    fn pair_with(&self, home: &Path, commit: &str) -> Result<(), String> {
+        let marks = [self.folder().join("built"), home.join("built")];
+        let [of_tree, of_home] = marks.each_ref().map(|mark| std::fs::read(mark).ok());
+        if of_tree.is_none() || of_tree != of_home {
+            clear(&self.tree())
+                .map_err(|e| format!("cannot clear {}: {e}", self.tree().display()))?;
+        }
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let mark = format!("{commit} at {}\n", now.as_nanos());
+        marks.iter().try_for_each(|at| {
+            std::fs::write(at, &mark).map_err(|e| format!("cannot write {}: {e}", at.display()))
+        })
+    }
+}
+
+/// Folders for what can be made again.
+fn caches() -> impl Iterator<Item = PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let of_user = folder("HOME").map(|home| home.join(".cache"));
+    let caches = [folder("XDG_CACHE_HOME"), of_user].into_iter().flatten();
+    caches.filter(|cache| cache.is_absolute())
+}
+
+/// The files above a folder that cargo and rustup go by in it, but for those that they go by everywhere.
+fn above(folder: &Path) -> BTreeSet<PathBuf> {
+    let everywhere = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let of_user = || Some(Path::new(&std::env::var_os("HOME")?).join(".cargo"));
+    let everywhere = everywhere.or_else(of_user);
+    let matters = |at: &PathBuf| match at.ends_with("Cargo.toml") {
+        true => std::fs::read_to_string(at).is_ok_and(|text| text.contains("[workspace")),
+        false => at.is_file() && at.parent() != everywhere.as_deref(),
+    };
+    let names = [
+        ".cargo/config.toml",
+        ".cargo/config",
+        "rust-toolchain.toml",
+        "rust-toolchain",
+        "Cargo.toml",
+    ];
+    let above = folder.ancestors().skip(1);
+    above
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .filter(matters)
+        .collect()
 }
 
 /// The control's shuffle; the layouts that are asked for are 1, 2, ….
@@ -236,15 +422,18 @@ fn lay(archive: impl Read, tree: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
         let at = tree.join(&path);
         let kind = entry.header().entry_type();
         if kind.is_dir() {
-            std::fs::create_dir_all(&at)?;
-        } else if kind.is_file() {
+            make_folder(tree, &path)?;
+        } else if kind.is_file() || kind.is_symlink() {
+            make_folder(tree, path.parent().unwrap_or(Path::new("")))?;
+        }
+        if kind.is_file() {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
             let same = std::fs::symlink_metadata(&at).is_ok_and(|m| m.is_file())
                 && std::fs::read(&at).is_ok_and(|known| known == bytes);
             if !same {
                 clear(&at)?;
-                std::fs::File::create(&at)?.write_all(&bytes)?;
+                File::create(&at)?.write_all(&bytes)?;
             }
             use std::os::unix::fs::PermissionsExt as _;
             let executable = entry.header().mode()? & 0o111 != 0;
@@ -266,14 +455,27 @@ fn lay(archive: impl Read, tree: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// Makes way for a file, and a folder for it.
+/// Makes a folder below `tree`. Where another commit had a file, or a link, which may lead anywhere, a folder takes its place.
+fn make_folder(tree: &Path, below: &Path) -> std::io::Result<()> {
+    let mut at = tree.to_path_buf();
+    std::fs::create_dir_all(&at)?;
+    for part in below {
+        at.push(part);
+        if !std::fs::symlink_metadata(&at).is_ok_and(|known| known.is_dir()) {
+            clear(&at)?;
+            std::fs::create_dir(&at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is there.
 fn clear(at: &Path) -> std::io::Result<()> {
     match std::fs::symlink_metadata(at) {
-        Ok(known) if known.is_dir() => std::fs::remove_dir_all(at)?,
-        Ok(_) => std::fs::remove_file(at)?,
-        Err(_) => {}
+        Ok(known) if known.is_dir() => std::fs::remove_dir_all(at),
+        Ok(_) => std::fs::remove_file(at),
+        Err(_) => Ok(()),
     }
-    at.parent().map_or(Ok(()), std::fs::create_dir_all)
 }
 
 /// Removes what is below `folder` and not among `kept`, paths relative to `tree`.
@@ -459,10 +661,16 @@ mod tests {
         let mut builder = tar::Builder::new(Vec::new());
         for (path, text) in files {
             let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o644);
             // As it is, which `append_data` would refuse of a path that leads outside.
             header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_mode(0o644);
+            let link = text.strip_prefix("-> ");
+            if let Some(to) = link {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_link_name(to).unwrap();
+            }
+            let text = if link.is_some() { "" } else { text };
+            header.set_size(text.len() as u64);
             header.set_cksum();
             builder.append(&header, text.as_bytes()).unwrap();
         }
@@ -516,5 +724,135 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_a_file_and_of_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, outside) = (folder.path().join("tree"), folder.path().join("outside"));
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("same"), "1").unwrap();
+        let link = format!("-> {}", outside.display());
+        let first = archive(&[("file", "was"), ("link", &link), ("deep/link", &link)]);
+        lay(first.as_slice(), &tree).unwrap();
+        assert_eq!(std::fs::read_link(tree.join("link")).unwrap(), outside);
+        let second = archive(&[
+            ("file/now/folder", "2"),
+            ("link/same", "1"),
+            ("link/other", "3"),
+            ("deep/link/link", "-> nowhere"),
+        ]);
+        let kept = lay(second.as_slice(), &tree).unwrap();
+        prune(&tree, &tree, &kept).unwrap();
+        let read = |file: &str| std::fs::read_to_string(tree.join(file)).unwrap();
+        assert_eq!(read("file/now/folder") + &read("link/other"), "23");
+        assert!(!tree.join("link").is_symlink() && tree.join("deep/link/link").is_symlink());
+        let outside: Vec<_> = std::fs::read_dir(outside).unwrap().collect();
+        assert_eq!(outside.len(), 1, "{outside:?}");
+        // And back.
+        lay(
+            archive(&[("file", "was"), ("link", &link)]).as_slice(),
+            &tree,
+        )
+        .unwrap();
+        assert!(read("file") == "was" && tree.join("link").is_symlink());
+    }
+
+    #[test]
+    fn a_head_of_another_profile_is_refused() {
+        for alike in [
+            "release/p",
+            "x86_64/release/p",
+            "release/deps/p-0",
+            "release/examples/p",
+        ] {
+            assert_eq!(built_alike(&Path::new("/target").join(alike)), Ok(()));
+        }
+        for unlike in [
+            "debug/p",
+            "release/debug/p",
+            "release-lto/deps/p",
+            "usr/bin/p",
+        ] {
+            let why = built_alike(&Path::new("/target").join(unlike)).unwrap_err();
+            assert!(why.contains("cargo run --release") && why.contains("--build CMD"));
+        }
+    }
+
+    #[test]
+    fn a_home_is_of_one_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("base");
+        hold(&home).unwrap();
+        let why = hold(&home).unwrap_err();
+        let this = format!("in use: process {} compares", std::process::id());
+        assert!(
+            why.contains(&this) && why.contains("wait for its end"),
+            "{why}"
+        );
+        hold(&folder.path().join("other")).unwrap();
+    }
+
+    #[test]
+    fn a_base_is_unpacked_where_cargo_finds_nothing_of_the_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (top, home) = (at("a/repository"), at("a/repository/target/base"));
+        let write = |file: &str, text: &str| {
+            std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+            std::fs::write(at(file), text).unwrap();
+        };
+        write("a/repository/.cargo/config.toml", "");
+        write("a/repository/rust-toolchain", "");
+        write("a/repository/Cargo.toml", "[workspace]");
+        write("a/Cargo.toml", "[package]");
+        // What lies in the repository is no place for it, nor is what cannot be written.
+        write("file", "");
+        let caches = || [top.join(".cache"), at("file"), at("b")];
+        let place = Place::find(&top, &home, caches()).unwrap();
+        assert!(place.folder().starts_with(at("b")), "{place:?}");
+        let other = Place::find(&top, &at("a/other/base"), caches()).unwrap();
+        assert_ne!(place.folder(), other.folder());
+        let fresh = Place::find(&top, &home, []).unwrap();
+        assert!(!fresh.folder().starts_with(folder.path()), "{fresh:?}");
+        // What is above one and not above the other.
+        for (file, text) in [
+            ("a/.cargo/config.toml", ""),
+            ("b/Cargo.toml", "[workspace]"),
+        ] {
+            write(file, text);
+            let why = Place::find(&top, &home, caches()).unwrap_err();
+            assert!(
+                why.contains(file) && why.contains("set XDG_CACHE_HOME"),
+                "{why}"
+            );
+            Place::find(&top, &home, [at("a/.cache")]).unwrap();
+            std::fs::remove_file(at(file)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_tree_that_another_build_was_of_is_laid_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let place = Place::find(&folder.path().join("top"), &home, [folder.path().into()]).unwrap();
+        let file = place.tree().join("file");
+        let stays = |lost: &dyn Fn()| {
+            place.pair_with(&home, "first").unwrap();
+            std::fs::create_dir_all(place.tree()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            lost();
+            place.pair_with(&home, "second").unwrap();
+            file.is_file()
+        };
+        assert!(stays(&|| ()));
+        assert!(!stays(
+            &|| std::fs::write(home.join("built"), "earlier").unwrap()
+        ));
+        assert!(!stays(&|| std::fs::remove_file(
+            place.folder().join("built")
+        )
+        .unwrap()));
     }
 }

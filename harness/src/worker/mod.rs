@@ -61,6 +61,8 @@ pub(crate) struct Launch {
     /// What goes before the program: an emulator, for code of another CPU.
     runner: Vec<String>,
     program: PathBuf,
+    /// The program's file as it was then: a build may replace it.
+    file: Option<std::fs::Metadata>,
     /// Whether its memory is to lie at the same addresses each time.
     unmoved: bool,
 }
@@ -73,6 +75,7 @@ impl Launch {
         let runner = std::env::var("PATHPROOF_RUNNER").unwrap_or_default();
         Ok(Self {
             runner: runner.split_whitespace().map(str::to_owned).collect(),
+            file: std::fs::metadata(&program).ok(),
             program,
             unmoved: false,
         })
@@ -81,6 +84,7 @@ impl Launch {
     /// Another build of it, started in the same way.
     pub(crate) fn of(&self, program: PathBuf) -> Self {
         Self {
+            file: std::fs::metadata(&program).ok(),
             program,
             ..self.clone()
         }
@@ -88,6 +92,10 @@ impl Launch {
 
     pub(crate) fn program(&self) -> &std::path::Path {
         &self.program
+    }
+
+    pub(crate) fn file(&self) -> Option<&std::fs::Metadata> {
+        self.file.as_ref()
     }
 
     /// The same with memory at the same addresses each time, for programs that may read what nobody has written.

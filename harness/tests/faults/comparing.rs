@@ -12,7 +12,7 @@ use pathproof_reports::{Compared, Comparison, State};
 use crate::run::{Ran, command, program, scratch, zoo, zoo_as};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let all: [(&str, fn()); 15] = [
+    let all: [(&str, fn()); 18] = [
         (
             "a_path_that_is_slower_is_found",
             a_path_that_is_slower_is_found,
@@ -57,6 +57,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         (
             "a_method_without_epochs_has_no_verdict",
             a_method_without_epochs_has_no_verdict,
+        ),
+        (
+            "a_head_of_another_profile_is_refused",
+            a_head_of_another_profile_is_refused,
+        ),
+        (
+            "a_program_that_is_replaced_ends_its_row",
+            a_program_that_is_replaced_ends_its_row,
+        ),
+        (
+            "a_revision_is_compared_with_itself_outside_of_the_repository",
+            a_revision_is_compared_with_itself_outside_of_the_repository,
         ),
     ];
     let mut trials: Vec<Trial> = all
@@ -668,4 +680,93 @@ fn a_planted_slowdown_is_counted_and_found() {
         );
     }
     panic!("no number of instructions was found that makes it 10 % slower");
+}
+
+fn a_head_of_another_profile_is_refused() {
+    // Otherwise it is one of the same profile, and would be built.
+    if cfg!(debug_assertions) {
+        let ran = compare(&["healthy", "--base", "HEAD"]);
+        assert_eq!(ran.exit, Some(2), "{ran:#?}");
+        assert!(ran.stderr.contains("`cargo run --release`"), "{ran:#?}");
+    }
+}
+
+fn a_program_that_is_replaced_ends_its_row() {
+    let text = format!("touch \"$0\"; exec '{}' \"$@\"", program().display());
+    let ran = against(&script("touched", &text), &[]);
+    let row = only(&ran);
+    assert_eq!(
+        (ran.exit, row.verdict),
+        (Some(2), Compared::Void),
+        "{ran:#?}"
+    );
+    assert!(
+        row.reason
+            .is_some_and(|why| why.contains("is not the file that it was when this run began")),
+        "{ran:#?}"
+    );
+}
+
+/// A client in a repository of its own, so that the target folder and the cache are the test's.
+fn a_revision_is_compared_with_itself_outside_of_the_repository() {
+    let (top, cache) = (scratch("client"), scratch("cache"));
+    std::fs::create_dir_all(top.join("inner")).expect("a folder");
+    std::fs::write(top.join(".gitignore"), "target\n").expect("a file");
+    std::fs::write(top.join("inner/file"), "").expect("a file");
+    let client = top.join("target/zoo");
+    std::fs::create_dir(top.join("target")).expect("a folder");
+    std::fs::write(top.join("target/CACHEDIR.TAG"), "").expect("a file");
+    std::fs::copy(program(), &client).expect("a copy");
+    let git = |args: &[&str]| {
+        let done = command("git").current_dir(&top).args(args).output();
+        assert!(
+            done.as_ref().is_ok_and(|done| done.status.success()),
+            "{done:?}"
+        );
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    let commit = "-c user.name=zoo -c user.email=zoo@localhost commit --quiet -m first";
+    git(&commit.split(' ').collect::<Vec<_>>());
+    let made = format!(
+        r#"pwd >&2; test -e file && echo '{{"reason":"compiler-artifact","executable":"{}"}}'"#,
+        client.display()
+    );
+    let run = || {
+        let args = ["compare", "healthy/scalar/fills", "--sizes", "64"];
+        let mut command = command(&client);
+        command.current_dir(top.join("inner")).args(args);
+        command.args(["--base", "HEAD", "--build", &made, "--format", "json"]);
+        command.env("XDG_CACHE_HOME", &cache);
+        Ran::of(command.output().expect("it runs"))
+    };
+    let ran = run();
+    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    let report = ran.records();
+    let mut remarks = report.figures().filter_map(|f| f.reason.as_deref());
+    assert!(
+        remarks.any(|why| why.contains("nothing is compared but this revision with itself")),
+        "{ran:#?}"
+    );
+    let cache = cache.canonicalize().expect("it was made");
+    let built_in = |line: &str| line.starts_with(&*cache.to_string_lossy());
+    let mut folders = ran.stderr.lines().filter(|line| built_in(line));
+    assert!(
+        folders.any(|line| line.ends_with("/tree/inner")),
+        "{ran:#?}"
+    );
+    // What has changes is no revision.
+    std::fs::write(top.join("inner/file"), "changed").expect("a file");
+    let ran = run();
+    assert!(
+        ran.exit == Some(0) && !ran.stdout.contains("with itself"),
+        "{ran:#?}"
+    );
+    // One run at a time.
+    let lock = top.join("target/harness/base/lock");
+    let lock = std::fs::File::open(lock).expect("the lock");
+    lock.lock().expect("nobody holds it");
+    let ran = run();
+    assert_eq!(ran.exit, Some(2), "{ran:#?}");
+    assert!(ran.stderr.contains("is in use: process "), "{ran:#?}");
 }

@@ -11,6 +11,7 @@ use super::session::{
 };
 use super::{Common, CompareArgs, calibrate, drawn_seed};
 use crate::case::{mix, rng};
+use crate::desk::IN_PLACE;
 use crate::ledger::exit;
 use crate::pair::{
     Ask, Bases, Entrant, Fault, Measured, Method, Pinned, Process, Rule, SHARED_CORE, Said, Steps,
@@ -121,6 +122,7 @@ pub(super) fn rows(
 pub(super) fn not_compared(its: &SubjectEntry) -> Option<String> {
     its.unavailable
         .clone()
+        .or_else(|| its.in_place.then(|| IN_PLACE.to_string()))
         .or_else(|| its.on_threads.then(|| SHARED_CORE.to_string()))
 }
 
@@ -132,14 +134,9 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
             args.margin
         ));
     }
-    if !(0.1..=3600.0).contains(&args.budget) {
-        return Err(format!(
-            "--budget {}: from 0.1 to 3600 seconds a row was expected",
-            args.budget
-        ));
-    }
+    checked_budget(args.budget)?;
     checked(&args.sizes)?;
-    calibrate::refuse(margin)?;
+    calibrate::refuse(common, margin)?;
     let seed = args.seed.unwrap_or_else(|| drawn_seed().into());
     let mut host = Host::new(launch, &Settings::default())?;
     let catalog = host.catalog()?;
@@ -236,6 +233,16 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
         job.run(&table, &left_out, &mut session)
     })();
     session.conclude(verdict)
+}
+
+/// Seconds that a row can be given.
+pub(super) fn checked_budget(budget: f64) -> Result<(), String> {
+    match (0.1..=3600.0).contains(&budget) {
+        true => Ok(()),
+        false => Err(format!(
+            "--budget {budget}: from 0.1 to 3600 seconds a row was expected"
+        )),
+    }
 }
 
 /// Sizes that can be compared.

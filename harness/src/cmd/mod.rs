@@ -205,7 +205,7 @@ enum Verb {
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(#[command(flatten)] CompareArgs),
     /// How often a comparison on this machine is wrong: equal code whose links lie elsewhere, and copies of paths in whose loops
-    /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf.
+    /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf, 5 where none of the equal code has a verdict.
     Calibrate(#[command(flatten)] CalibrateArgs),
     /// Records again, as a page (and as the chosen format on stdout). Exit 0 whatever the records say: it is they that were read.
     Report {

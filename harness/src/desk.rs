@@ -106,12 +106,14 @@ pub(crate) struct Callee<'a> {
     pub(crate) prepared: Rc<Prepared>,
 }
 
+/// Why an in-place path cannot be called again and again on one input.
+pub(crate) const IN_PLACE: &str =
+    "an in-place call uses its input up, so that it cannot be repeated on it";
+
 /// Why a path cannot be called again and again on one input, if it cannot.
 pub(crate) fn not_repeatable(path: &CodePath) -> Option<String> {
     match &path.call {
-        Call::InPlace(_) => {
-            Some("an in-place call uses its input up, so that it cannot be repeated on it".into())
-        }
+        Call::InPlace(_) => Some(IN_PLACE.into()),
         _ => path.unavailable.as_ref().map(ToString::to_string),
     }
 }

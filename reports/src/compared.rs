@@ -227,6 +227,9 @@ impl Comparison {
     }
 }
 
+/// The name of the way of comparing that is meant for use.
+pub(crate) const PAIRED: &str = "paired";
+
 /// How often comparisons of one kind came out as what: the method's report card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -271,6 +274,27 @@ impl Calibration {
     pub fn name(&self) -> String {
         path_name(&self.operation, &self.isa, &self.delivery)
     }
+
+    /// Whether it was compared in the way that is meant for use.
+    #[must_use]
+    pub fn is_paired(&self) -> bool {
+        self.method == PAIRED
+    }
+
+    /// Whether these are comparisons of the effect that they are said to be of: it reads back, within
+    /// [`OFF`](Self::OFF) of itself. Code that waits for memory is no slower for a few instructions
+    /// more, or some other time much slower; what is found of that says nothing of this effect.
+    ///
+    /// A way of comparing that is known to be worse is no measure of what was planted, and comparisons
+    /// without an interval have not found it: neither is a reason to leave them out.
+    #[must_use]
+    pub fn reads_back(&self) -> bool {
+        let near = |measured: f64| (measured - self.effect).abs() <= Self::OFF * self.effect;
+        self.effect <= 0.0 || !self.is_paired() || self.measured.is_none_or(near)
+    }
+
+    /// How far off an effect may read back, as a share of it.
+    pub const OFF: f64 = 0.25;
 
     /// How many comparisons there were.
     #[must_use]
@@ -340,6 +364,46 @@ mod tests {
             layout_spread: None,
             reason: None,
         }
+    }
+
+    #[test]
+    fn an_effect_reads_back_or_its_comparisons_are_of_another_one() {
+        let cell = |effect: f64, measured: Option<f64>| Calibration {
+            operation: "op".into(),
+            isa: "avx2".into(),
+            delivery: "fills".into(),
+            load: "768".into(),
+            method: "paired".into(),
+            condition: String::new(),
+            effect,
+            measured,
+            margin: 0.01,
+            slower: 1,
+            faster: 0,
+            same: 0,
+            inconclusive: 0,
+            void: 0,
+            seconds: 0.3,
+            seconds_most: 1.0,
+        };
+        for (effect, measured, so) in [
+            (0.03, Some(0.03), true),
+            (0.03, Some(0.0226), true),
+            (0.03, Some(0.0374), true),
+            (0.03, Some(0.0224), false),
+            (0.03, Some(0.0376), false),
+            (0.03, Some(-0.03), false),
+            (0.03, None, true),
+            (0.0, Some(0.002), true),
+        ] {
+            let cell = cell(effect, measured);
+            assert_eq!(cell.reads_back(), so, "{cell:?}");
+        }
+        let lesser = Calibration {
+            method: "one-process".into(),
+            ..cell(0.03, Some(0.0))
+        };
+        assert!(lesser.reads_back());
     }
 
     #[test]

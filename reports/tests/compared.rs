@@ -754,3 +754,46 @@ proptest! {
         prop_assert_eq!(shown.contains("How good the comparison is, all paths together\n"), calibrated);
     }
 }
+
+#[test]
+fn what_reads_back_as_another_effect_is_left_out_of_the_share() {
+    let mut report = sample(COMPARED);
+    let of_it = |of: &Calibration| {
+        (of.method.as_str(), of.condition.as_str(), of.effect)
+            == ("paired", "an idle machine", 0.03)
+    };
+    let mut changed = None;
+    for record in &mut report.records {
+        if let Record::Calibration(of) = record
+            && of_it(of)
+            && changed.is_none()
+        {
+            of.measured = Some(0.004);
+            changed = Some(of.clone());
+        }
+    }
+    let changed = changed.unwrap();
+    let page = page_of(&report);
+    let rows = table(&page, "How good the comparison is, all paths together");
+    let row = rows
+        .iter()
+        .find(|row| row[0] == "paired, an idle machine" && row[1] == "3 %")
+        .unwrap();
+    let all = pooled(&report, "paired", "an idle machine", 0.03);
+    let counted = all.iter().filter(|of| ***of != changed);
+    let counted: u32 = counted.map(|of| of.comparisons()).sum();
+    assert_eq!(numbers(&row[3]), [f64::from(counted)], "{row:?}");
+    let left_out = format!(
+        "{} left out: another effect read back",
+        changed.comparisons()
+    );
+    assert!(row.last().unwrap().ends_with(&left_out), "{row:?}");
+    // It is not lost: the path's own row says so.
+    let each = table(
+        &page,
+        "How good the comparison is: paired, an idle machine, path by path",
+    );
+    assert_eq!(each.len(), 1 + 7 * 4);
+    let own = |row: &&Vec<String>| row.last().unwrap().contains("reads back as another effect");
+    assert_eq!(each.iter().filter(own).count(), 1);
+}

@@ -11,6 +11,7 @@ use super::session::{
 };
 use super::{Common, CompareArgs, calibrate, drawn_seed};
 use crate::case::{mix, rng};
+use crate::desk::IN_PLACE;
 use crate::ledger::exit;
 use crate::pair::{
     Ask, Bases, Entrant, Fault, Link, Measured, Method, NAMES, Pinned, Process, Rule, SHARED_CORE,
@@ -121,12 +122,13 @@ pub(super) fn rows(
 pub(super) fn not_compared(its: &SubjectEntry) -> Option<String> {
     its.unavailable
         .clone()
+        .or_else(|| its.in_place.then(|| IN_PLACE.to_string()))
         .or_else(|| its.on_threads.then(|| SHARED_CORE.to_string()))
 }
 
 pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> Result<u8, String> {
     let margin = allowed(args)?;
-    calibrate::refuse(margin)?;
+    calibrate::refuse(common, margin)?;
     let seed = args.seed.unwrap_or_else(|| drawn_seed().into());
     let mut host = Host::new(launch, &Settings::default())?;
     let catalog = host.catalog()?;
@@ -184,12 +186,7 @@ fn allowed(args: &CompareArgs) -> Result<f64, String> {
             args.margin
         ));
     }
-    if !(0.1..=3600.0).contains(&args.budget) {
-        return Err(format!(
-            "--budget {}: from 0.1 to 3600 seconds a row was expected",
-            args.budget
-        ));
-    }
+    checked_budget(args.budget)?;
     if let Some(within) = args.within.filter(|within| !(1.0..=1e6).contains(within)) {
         return Err(format!(
             "--within {within}: from 1 to 1000000 seconds for all rows was expected"
@@ -202,7 +199,8 @@ fn allowed(args: &CompareArgs) -> Result<f64, String> {
 /// What is compared, and which paths are not.
 struct Table {
     rows: Vec<Row>,
-    left_out: Vec<(Named, State, String)>,
+    /// With what is to be said of each in the ledger; in a figure, where no comparison could ever be.
+    left_out: Vec<(Named, Option<State>, String)>,
 }
 
 /// What a call is given, where that was asked for, and otherwise what is usual.
@@ -251,18 +249,15 @@ fn of_one(
             if its.peer && args.path.as_deref() != Some(&named.name()) {
                 continue;
             }
-            let state = match its.unavailable {
-                Some(_) => State::Unavailable,
-                None => State::NotExecuted,
-            };
             if let Some(why) = not_compared(its) {
+                let state = its.unavailable.as_ref().map(|_| State::Unavailable);
                 table.left_out.push((named, state, why));
                 continue;
             }
             let rows = rows(entry, (named.clone(), named.clone()), wanted, seed);
             if rows.is_empty() {
                 let why = "it takes none of the sizes and loads that were asked for".into();
-                table.left_out.push((named, state, why));
+                table.left_out.push((named, Some(State::NotExecuted), why));
             }
             table.rows.extend(rows);
         }
@@ -300,6 +295,16 @@ fn of_two(
         rows: rows(entry, pair, wanted, seed),
         left_out: Vec::new(),
     }))
+}
+
+/// Seconds that a row can have.
+pub(super) fn checked_budget(budget: f64) -> Result<(), String> {
+    match (0.1..=3600.0).contains(&budget) {
+        true => Ok(()),
+        false => Err(format!(
+            "--budget {budget}: from 0.1 to 3600 seconds a row was expected"
+        )),
+    }
 }
 
 /// Sizes that can be compared.
@@ -357,10 +362,15 @@ impl Job<'_> {
             let figure = Figure::new("sides", Err(remark.clone()), "");
             session.put(Record::Figure(figure))?;
         }
-        let left_out = table.left_out.iter();
-        let mut ledger: Vec<PathRow> = left_out
-            .map(|(named, state, why)| path_row(named, *state, Some(why.clone())))
-            .collect();
+        let mut ledger: Vec<PathRow> = Vec::new();
+        for (named, state, why) in &table.left_out {
+            let mut figure = Figure::new("comparison", Err(why.clone()), "");
+            figure = figure.of(&named.operation, &named.isa, &named.delivery);
+            match state {
+                Some(state) => ledger.push(path_row(named, *state, Some(why.clone()))),
+                None => session.put(Record::Figure(figure))?,
+            }
+        }
         let bar = bar(self.common, table.rows.len());
         let mut totals = Totals::default();
         let started = std::time::Instant::now();
@@ -512,6 +522,9 @@ impl Job<'_> {
     }
 
     fn record(&self, blank: Comparison, measured: Measured) -> Comparison {
+        let as_linked = measured.as_linked.as_ref();
+        let as_linked = as_linked.map(|why| format!("code as it was linked: {why}"));
+        let reasons: Vec<String> = measured.reason.into_iter().chain(as_linked).collect();
         let [base, head] = measured.sides;
         let with = |of: Side, nanos: Side| Side {
             nanos: nanos.nanos,
@@ -529,7 +542,7 @@ impl Job<'_> {
             head: with(blank.head.clone(), head),
             layouts: self.bases.layouts(),
             layout_spread: measured.spread,
-            reason: measured.reason,
+            reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
             ..blank
         }
     }

@@ -205,7 +205,7 @@ enum Verb {
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(#[command(flatten)] CompareArgs),
     /// How often a comparison on this machine is wrong: equal code whose links lie elsewhere, and copies of paths in whose loops
-    /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf.
+    /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf, 5 where none of the equal code has a verdict.
     Calibrate(#[command(flatten)] CalibrateArgs),
     /// Records again, as a page (and as the chosen format on stdout). Exit 0 whatever the records say: it is they that were read.
     Report {
@@ -378,8 +378,8 @@ struct CalibrateArgs {
     /// Effects that are planted.
     #[arg(long, value_delimiter = ',', value_name = "PERCENT,…", default_values_t = [1.0, 2.0, 3.0, 5.0, 10.0])]
     effects: Vec<f64>,
-    /// Comparisons of each effect, over all rows together; 0 for none.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    /// Comparisons of each effect, over all rows together; 0 for none. `compare` believes no fewer than 20.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     each: u32,
     /// How much is still the same; half of an effect, where that is less.
     #[arg(
@@ -415,8 +415,8 @@ struct CalibrateArgs {
         env = "PATHPROOF_BUDGET"
     )]
     budget: f64,
-    /// Where the records go; by default calibration.jsonl in `harness` in cargo's target folder. `compare` reads it there, and refuses a margin that
-    /// it does not support.
+    /// Where the records go; by default calibration.jsonl in `harness` in cargo's target folder, when all is done. `compare` reads it
+    /// there, and refuses a margin that it does not support. Those of another method go to calibration-METHOD.jsonl.
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
     /// The core that all sides share; the one that has least to do by default.

@@ -528,6 +528,7 @@ mod tests {
             classes: vec![],
             switches_at: Vec::new(),
             on_threads: false,
+            in_place: false,
         };
         OperationEntry {
             name: "op".into(),

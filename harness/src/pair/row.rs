@@ -22,8 +22,9 @@ pub(crate) struct Measured {
     pub(crate) sides: [Side; 2],
     /// The least and the greatest ratio that a link had, where there are several.
     pub(crate) spread: Option<[f64; 2]>,
-    /// What must be known of it: why it has no verdict, or why code was where it was linked though that was not asked for.
     pub(crate) reason: Option<String>,
+    /// Why code was where it was linked, if that was not asked for.
+    pub(crate) as_linked: Option<String>,
 }
 
 /// Compares until the rule has a verdict, or `budget` is spent. An error names the side, 0 for the base, 1 for the head, 2 for the
@@ -58,13 +59,7 @@ pub(crate) fn measure(
             if measured.verdict == Compared::Inconclusive {
                 measured.reason = Some(why(&measured, due));
             }
-            if let Some(why) = epochs.as_linked.take() {
-                let reason = measured.reason.take().map(|reason| reason + "; ");
-                measured.reason = Some(format!(
-                    "{}code as it was linked: {why}",
-                    reason.unwrap_or_default()
-                ));
-            }
+            measured.as_linked = epochs.as_linked.take();
             return Ok(measured);
         }
         next *= 2;
@@ -136,6 +131,7 @@ fn judge(made: &[Epoch], rule: &Rule, spent: Duration) -> Measured {
         sides: [side(0), side(1)],
         spread: spread(made),
         reason,
+        as_linked: None,
     }
 }
 

@@ -231,6 +231,8 @@ pub(crate) struct SubjectEntry {
     pub(crate) block: usize,
     pub(crate) switches_at: Vec<usize>,
     pub(crate) on_threads: bool,
+    /// Whether its answer is made where its input was.
+    pub(crate) in_place: bool,
     /// The inputs on which receipts are taken.
     pub(crate) classes: Vec<Class>,
 }

@@ -42,6 +42,7 @@ impl Catalog {
                 block: path.block,
                 switches_at: path.switches_at.clone(),
                 on_threads: path.on_threads,
+                in_place: matches!(path.call, Call::InPlace(_)),
                 classes: classes(operation, path),
             }
         };

@@ -12,7 +12,7 @@ use pathproof_reports::{Compared, Comparison, State};
 use crate::run::{Ran, command, program, scratch, zoo, zoo_as};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let all: [(&str, fn()); 18] = [
+    let all: [(&str, fn()); 20] = [
         (
             "a_path_that_is_slower_is_found",
             a_path_that_is_slower_is_found,
@@ -69,6 +69,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         (
             "a_revision_is_compared_with_itself_outside_of_the_repository",
             a_revision_is_compared_with_itself_outside_of_the_repository,
+        ),
+        (
+            "what_ends_one_row_ends_no_other",
+            what_ends_one_row_ends_no_other,
+        ),
+        (
+            "what_cannot_be_calibrated_says_why",
+            what_cannot_be_calibrated_says_why,
         ),
     ];
     let mut trials: Vec<Trial> = all
@@ -631,15 +639,76 @@ fn records_in() -> [&'static str; 2] {
 
 fn a_method_without_epochs_has_no_verdict() {
     let ran = calibrate(&["--method", "three-rounds", "--nulls", "5", "--each", "0"]);
-    assert_eq!(ran.exit, Some(0), "{ran:#?}");
+    assert_eq!(ran.exit, Some(5), "{ran:#?}");
     let report = ran.records();
     let cell = report.calibrations().next().expect("a cell");
     assert_eq!((cell.inconclusive, cell.comparisons()), (5, 5), "{cell:?}");
+    let end = report.end().expect("an end");
+    assert!(
+        end.verdict
+            .contains("of 5 comparisons of equal code none has a verdict: 5 inconclusive, 0 void"),
+        "{end:?}"
+    );
     let ran = calibrate(&["--method", "by-eye"]);
     assert!(
         ran.exit == Some(2) && ran.stderr.contains("one of paired, private-arena, "),
         "{ran:#?}"
     );
+}
+
+/// A path that dies has no comparisons; those of the others go on.
+fn what_ends_one_row_ends_no_other() {
+    let ran = zoo(&[
+        &["calibrate", "deaths/*", "--one-link", "--sizes", "41"][..],
+        &["--rows", "100", "--nulls", "14", "--each", "0"],
+        &["--budget", "0.2", "--format", "json", "--quiet"],
+        &records_in(),
+    ]
+    .concat());
+    assert_eq!(ran.exit, Some(1), "{ran:#?}");
+    let report = ran.records();
+    let of = |isa: &str| report.paths().find(|row| row.isa == isa);
+    let aborts = of("aborts").unwrap_or_else(|| panic!("{ran:#?}"));
+    assert_eq!(
+        (aborts.state, aborts.cases),
+        (State::Failed, 0),
+        "{aborts:?}"
+    );
+    assert!(
+        aborts
+            .reason
+            .as_deref()
+            .is_some_and(|why| why.contains("crashed")),
+        "{aborts:?}"
+    );
+    assert!(
+        of("scalar").is_some_and(|row| row.state == State::Verified && row.cases > 0),
+        "{ran:#?}"
+    );
+    let end = report.end().expect("an end");
+    assert!(end.verdict.contains("; ended early: deaths/"), "{end:?}");
+}
+
+/// What cannot be called again and again on one input has a reason, and the others a row each, at however many sizes.
+fn what_cannot_be_calibrated_says_why() {
+    let ran = zoo(&[
+        &["calibrate", "buffers_in_place/*/in_place", "--one-link"][..],
+        &["--nulls", "1", "--each", "0"],
+        &records_in(),
+    ]
+    .concat());
+    assert_eq!(ran.exit, Some(4), "{ran:#?}");
+    assert!(ran.stderr.contains("uses its input up"), "{ran:#?}");
+    let ran = calibrate(&["--sizes", "64", "--nulls", "2", "--each", "0"]);
+    let report = ran.records();
+    let rows: Vec<_> = report.paths().collect();
+    assert_eq!((rows.len(), rows[0].cases), (1, 2), "{ran:#?}");
+    assert_eq!(report.calibrations().count(), 2, "{ran:#?}");
+    for budget in ["--budget=-1", "--budget=NaN", "--budget=1e300"] {
+        let ran = calibrate(&[budget]);
+        assert_eq!(ran.exit, Some(2), "{ran:#?}");
+        assert!(ran.stderr.contains("from 0.1 to 3600 seconds"), "{ran:#?}");
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

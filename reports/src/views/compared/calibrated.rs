@@ -2,6 +2,7 @@
 //! before.
 
 use super::{load, percent};
+use crate::compared::PAIRED;
 use crate::rate::{limits, upper};
 use crate::{Calibration, Report};
 
@@ -22,7 +23,10 @@ pub(in super::super) struct Series<'a> {
 #[derive(Debug)]
 pub(in super::super) struct Pooled<'a> {
     pub(in super::super) effect: f64,
+    /// What is counted.
     pub(in super::super) of: Vec<&'a Calibration>,
+    /// What is not, for it reads back as another effect.
+    pub(in super::super) off: Vec<&'a Calibration>,
 }
 
 /// How many comparisons came out as what.
@@ -69,13 +73,18 @@ pub(in super::super) fn series(report: &Report) -> Vec<Series<'_>> {
         let points = &mut all[at].points;
         // Without the sign of zero.
         let bits = |effect: f64| (effect + 0.0).to_bits();
-        let known = |point: &&mut Pooled<'_>| bits(point.effect) == bits(row.effect);
-        match points.iter_mut().find(known) {
-            Some(point) => point.of.push(row),
-            None => points.push(Pooled {
+        let known = |point: &Pooled<'_>| bits(point.effect) == bits(row.effect);
+        let at = points.iter().position(known).unwrap_or_else(|| {
+            points.push(Pooled {
                 effect: row.effect,
-                of: vec![row],
-            }),
+                of: Vec::new(),
+                off: Vec::new(),
+            });
+            points.len() - 1
+        });
+        match row.reads_back() {
+            true => points[at].of.push(row),
+            false => points[at].off.push(row),
         }
     }
     for series in &mut all {
@@ -94,14 +103,22 @@ impl Series<'_> {
 
     /// Whether it is compared in the way that is meant for use.
     pub(in super::super) fn is_paired(&self) -> bool {
-        self.method == "paired"
+        self.method == PAIRED
     }
 }
 
-impl Pooled<'_> {
+impl<'a> Pooled<'a> {
     pub(in super::super) fn counts(&self) -> Counts {
-        let each = self.of.iter().map(|row| Counts::of(row));
-        each.fold(Counts::default(), Counts::and)
+        counts(&self.of)
+    }
+
+    /// How many comparisons are left out.
+    pub(in super::super) fn left_out(&self) -> u64 {
+        counts(&self.off).all
+    }
+
+    fn all(&self) -> impl Iterator<Item = &&'a Calibration> {
+        self.of.iter().chain(&self.off)
     }
 
     /// From the least to the greatest slowdown that a path then had.
@@ -114,7 +131,7 @@ impl Pooled<'_> {
 
     /// What a comparison took on average.
     pub(in super::super) fn seconds(&self) -> f64 {
-        let weighed = self.of.iter().map(|row| {
+        let weighed = self.all().map(|row| {
             let all = Counts::of(row).all as f64;
             [row.seconds * all, all]
         });
@@ -124,11 +141,13 @@ impl Pooled<'_> {
 
     /// What the longest took.
     pub(in super::super) fn seconds_most(&self) -> f64 {
-        self.of
-            .iter()
-            .map(|row| row.seconds_most)
-            .fold(0.0, f64::max)
+        self.all().map(|row| row.seconds_most).fold(0.0, f64::max)
     }
+}
+
+fn counts(of: &[&Calibration]) -> Counts {
+    let each = of.iter().map(|row| Counts::of(row));
+    each.fold(Counts::default(), Counts::and)
 }
 
 impl Counts {

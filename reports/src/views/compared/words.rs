@@ -287,26 +287,39 @@ pub(in super::super) fn calibrations(series: &[Series<'_>], style: Style) -> Vec
             format!("Limits by Clopper and Pearson, {confidence} % on both sides together"),
             "Each comparison knows what it should find: an effect was planted in the head, or none"
                 .to_owned(),
+            format!(
+                "A path on which the effect read back as another one, by more than {} % of it, is left out of that effect's share",
+                percent(Calibration::OFF)
+            ),
         ],
         ..Table::default()
     }];
     for series in series {
         // A point of one path alone says the same already.
-        if series.points.iter().all(|point| point.of.len() == 1) {
+        let alone = |point: &Pooled<'_>| point.of.len() == 1 && point.off.is_empty();
+        if series.points.iter().all(alone) {
             continue;
         }
-        let each = series.points.iter().flat_map(|point| &point.of);
+        let each = series
+            .points
+            .iter()
+            .flat_map(|point| point.of.iter().chain(&point.off));
         let row = |row: &&Calibration| {
             let point = Pooled {
                 effect: row.effect,
                 of: vec![*row],
+                off: Vec::new(),
             };
-            numbers(
+            let mut words = numbers(
                 calibrated::place(row),
                 series.margin,
                 &point,
                 style.separator,
-            )
+            );
+            if let (false, Some(remark)) = (row.reads_back(), words.last_mut()) {
+                *remark += "; left out, for it reads back as another effect";
+            }
+            words
         };
         tables.push(Table {
             title: format!(
@@ -352,9 +365,14 @@ fn numbers(name: String, margin: f64, point: &Pooled<'_>, separator: char) -> Ve
         }
     }));
     words.extend([point.seconds(), point.seconds_most()].map(seconds));
-    words.push(share.map_or_else(String::new, |share| {
-        said(point.effect, margin, same, &share)
-    }));
+    let mut remarks = Vec::new();
+    remarks.extend(share.map(|share| said(point.effect, margin, same, &share)));
+    let left_out = point.left_out();
+    if left_out > 0 {
+        let left_out = grouped(left_out, separator);
+        remarks.push(format!("{left_out} left out: another effect read back"));
+    }
+    words.push(remarks.join("; "));
     words
 }
 

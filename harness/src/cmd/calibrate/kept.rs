@@ -346,7 +346,7 @@ mod tests {
         let part = aside(&file);
         std::fs::write(&part, "newer").unwrap();
         let known = Record::Calibration(cells[0].clone());
-        assert_eq!(keep(&part, &file, &[known.clone()]), Ok(false));
+        assert_eq!(keep(&part, &file, std::slice::from_ref(&known)), Ok(false));
         assert_eq!(keep(&part, &file, &[end()]), Ok(false));
         assert_ne!(std::fs::read(&file).unwrap(), b"newer");
         assert_eq!(keep(&part, &file, &[known, end()]), Ok(true));

@@ -187,9 +187,9 @@ fn allowed(args: &CompareArgs) -> Result<f64, String> {
         ));
     }
     checked_budget(args.budget)?;
-    if let Some(within) = args.within.filter(|within| !(1.0..=1e6).contains(within)) {
+    if let Some(within) = args.within.filter(|within| !(0.0..=1e6).contains(within)) {
         return Err(format!(
-            "--within {within}: from 1 to 1000000 seconds for all rows was expected"
+            "--within {within}: at most 1000000 seconds for all rows were expected"
         ));
     }
     checked(&args.sizes)?;
@@ -348,6 +348,35 @@ struct Totals {
     verdicts: BTreeMap<Compared, Vec<String>>,
     findings: usize,
     broken: Vec<String>,
+}
+
+impl Totals {
+    fn count(&self, verdicts: &[Compared]) -> usize {
+        let of = verdicts
+            .iter()
+            .filter_map(|verdict| self.verdicts.get(verdict));
+        of.map(Vec::len).sum()
+    }
+
+    /// What the run's exit says.
+    fn code(&self, allow_no_base: bool, fail_inconclusive: bool) -> u8 {
+        let no_base = self.count(&[Compared::NoBase]);
+        let unclear = self.count(&[Compared::Inconclusive, Compared::Void]);
+        let rows = self.count(&Compared::ALL);
+        if !self.broken.is_empty() {
+            exit::TROUBLE
+        } else if self.findings > 0 {
+            exit::FINDING
+        } else if rows == 0 || (no_base > 0 && !allow_no_base) {
+            exit::NOTHING
+        } else if self.count(&[Compared::Slower]) > 0 {
+            exit::SLOWER
+        } else if unclear > 0 && (fail_inconclusive || unclear + no_base == rows) {
+            exit::INCONCLUSIVE
+        } else {
+            exit::PASS
+        }
+    }
 }
 
 impl Job<'_> {
@@ -627,18 +656,7 @@ impl Job<'_> {
             return (exit::TROUBLE, format!("{first}; {sentence}"));
         }
         let no_base = of(Compared::NoBase).len();
-        let decided = rows - unclear - no_base;
-        let code = if totals.findings > 0 {
-            exit::FINDING
-        } else if rows == 0 || (no_base > 0 && !self.args.allow_no_base) {
-            exit::NOTHING
-        } else if !of(Compared::Slower).is_empty() {
-            exit::SLOWER
-        } else if unclear > 0 && (self.args.fail_inconclusive || decided == 0) {
-            exit::INCONCLUSIVE
-        } else {
-            exit::PASS
-        };
+        let code = totals.code(self.args.allow_no_base, self.args.fail_inconclusive);
         if no_base > 0 && !self.args.allow_no_base {
             sentence += "; --allow-no-base lets that pass";
         }
@@ -722,11 +740,9 @@ fn stepped(entrants: &mut [Entrant; 3]) -> Result<[Option<Steps>; 3], (usize, Fa
     let mut all = [None, None, None];
     for (side, (entrant, steps)) in entrants.iter_mut().zip(&mut all).enumerate() {
         let link = &mut entrant.links[0];
-        let ask = || {
-            let (mut process, _) = Process::start(&link.launch, &entrant.subjected, None)?;
-            process.ask(&Ask::Step)
-        };
-        match ask() {
+        let started = Process::start(&link.launch, &entrant.subjected, None);
+        let (mut process, _) = started.map_err(|fault| (side, fault))?;
+        match process.ask(&Ask::Step) {
             Ok(Said::Stepped(of)) => {
                 link.recipe = Some(of.recipe.clone());
                 *steps = Some(of);
@@ -750,4 +766,40 @@ pub(super) fn bar(common: &Common, rows: usize) -> ProgressBar {
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(verdicts: &[Compared], allow_no_base: bool, fail_inconclusive: bool) -> u8 {
+        let mut totals = Totals::default();
+        for verdict in verdicts {
+            let of = totals.verdicts.entry(*verdict).or_default();
+            of.push("a row".into());
+        }
+        totals.code(allow_no_base, fail_inconclusive)
+    }
+
+    #[test]
+    fn a_run_without_a_verdict_does_not_pass() {
+        use Compared::{Faster, Identical, Inconclusive, NoBase, Same, Slower, Void};
+        for (verdicts, want) in [
+            (&[][..], exit::NOTHING),
+            (&[Same, Identical, Faster], exit::PASS),
+            (&[Same, Inconclusive, Void], exit::PASS),
+            (&[Inconclusive], exit::INCONCLUSIVE),
+            (&[Void, Void], exit::INCONCLUSIVE),
+            (&[Slower, Inconclusive], exit::SLOWER),
+            (&[Same, NoBase], exit::NOTHING),
+            (&[Slower, NoBase], exit::NOTHING),
+        ] {
+            assert_eq!(code(verdicts, false, false), want, "{verdicts:?}");
+        }
+        assert_eq!(code(&[Same, Void], false, true), exit::INCONCLUSIVE);
+        assert_eq!(code(&[Same, Inconclusive], false, true), exit::INCONCLUSIVE);
+        assert_eq!(code(&[Same, NoBase], true, true), exit::PASS);
+        assert_eq!(code(&[NoBase], true, false), exit::PASS);
+        assert_eq!(code(&[NoBase, Void], true, false), exit::INCONCLUSIVE);
+    }
 }

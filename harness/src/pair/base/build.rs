@@ -1,0 +1,166 @@
+//! Builds of a base, and links of it whose functions lie elsewhere.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Wanted;
+use crate::worker::Launch;
+
+/// The client's package: cargo says it to what it runs, and few programs have another name.
+pub(super) fn package(wanted: &Wanted<'_>) -> String {
+    std::env::var("CARGO_PKG_NAME").unwrap_or_else(|_| wanted.program.into())
+}
+
+pub(super) fn has_package(folder: &Path, package: &str) -> Result<bool, String> {
+    if !folder.is_dir() {
+        return Ok(false);
+    }
+    let out = cargo(folder)
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
+        .output();
+    let out = out.map_err(|e| format!("cannot run cargo: {e}"))?;
+    let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+    let packages = metadata["packages"].as_array();
+    Ok(packages.is_some_and(|all| all.iter().any(|of| of["name"] == package)))
+}
+
+/// Cargo, in a folder, as this program's own build had it; not as it runs this program.
+fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    settled(&mut command, folder);
+    command
+}
+
+fn settled(command: &mut Command, folder: &Path) {
+    command.current_dir(folder).stdin(Stdio::null());
+    // What cargo says to what it runs is of the head's tree.
+    for gone in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+    ] {
+        command.env_remove(gone);
+    }
+}
+
+/// Builds the client in `folder`, with a target folder in `home`; the program.
+pub(super) fn build(wanted: &Wanted<'_>, folder: &Path, home: &Path) -> Result<PathBuf, String> {
+    let package = package(wanted);
+    let mut command = match wanted.build {
+        Some(shell) => {
+            let mut command = Command::new("sh");
+            settled(&mut command, folder);
+            command.args(["-c", shell]).env("CARGO_PKG_NAME", &package);
+            command
+        }
+        None => {
+            let mut command = cargo(folder);
+            command.args([
+                "build",
+                "--release",
+                "-p",
+                &package,
+                "--message-format=json-render-diagnostics",
+            ]);
+            command
+        }
+    };
+    built(&mut command, wanted, home)
+}
+
+/// Links of the client in `folder`, its functions in another order in each.
+pub(super) fn links(
+    launch: &Launch,
+    wanted: &Wanted<'_>,
+    folder: &Path,
+    home: &Path,
+    shuffles: std::ops::Range<u32>,
+) -> Result<Vec<Launch>, String> {
+    let mut links = Vec::new();
+    for shuffle in shuffles {
+        let mut command = cargo(folder);
+        command.args([
+            "rustc",
+            "--release",
+            "-p",
+            &package(wanted),
+            "--bin",
+            wanted.program,
+        ]);
+        command.arg("--message-format=json-render-diagnostics");
+        command.args([
+            "--",
+            "-C",
+            &format!("link-arg=-Wl,--shuffle-sections=.text*={shuffle}"),
+        ]);
+        let built = built(&mut command, wanted, home)
+            .map_err(|why| format!("linking it with --shuffle-sections, which lld knows: {why}"))?;
+        let kept = home.join(format!("link-{shuffle}"));
+        copy(&built, &kept)?;
+        links.push(launch.of(kept));
+    }
+    Ok(links)
+}
+
+/// Runs a build that says in cargo's JSON what it has made.
+fn built(command: &mut Command, wanted: &Wanted<'_>, home: &Path) -> Result<PathBuf, String> {
+    let target = home.join("target");
+    let target = std::path::absolute(&target).unwrap_or(target);
+    command
+        .env("CARGO_TARGET_DIR", &target)
+        .stdout(Stdio::piped());
+    command.stderr(if wanted.loud {
+        Stdio::inherit()
+    } else {
+        Stdio::piped()
+    });
+    let shown = format!("{command:?}");
+    let child = command
+        .spawn()
+        .map_err(|e| format!("cannot run {shown}: {e}"))?;
+    let out = child
+        .wait_with_output()
+        .map_err(|e| format!("{shown}: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let error = said
+            .lines()
+            .find(|line| line.starts_with("error"))
+            .unwrap_or("see above");
+        return Err(format!("{shown} failed ({}): {error}", out.status));
+    }
+    let programs: Vec<PathBuf> = String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .collect();
+    let named = |program: &&PathBuf| {
+        program
+            .file_stem()
+            .is_some_and(|stem| stem == wanted.program)
+    };
+    match (programs.iter().find(named), &programs[..]) {
+        (Some(program), _) => Ok(program.clone()),
+        (None, [program]) => Ok(program.clone()),
+        (None, programs) => Err(format!(
+            "{shown} says of no program {} that it made it (with --message-format=json); it made {programs:?}",
+            wanted.program
+        )),
+    }
+}
+
+/// Copies a program beside the one that is there, and puts it in its place at once.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let beside = to.with_extension("new");
+    std::fs::copy(from, &beside)
+        .and_then(|_| std::fs::rename(&beside, to))
+        .map_err(|e| format!("cannot copy {} to {}: {e}", from.display(), to.display()))
+}

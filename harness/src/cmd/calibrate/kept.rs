@@ -204,7 +204,7 @@ pub(super) fn keep(aside: &Path, place: &Path, records: &[Record]) -> Result<boo
 mod tests {
     use pathproof_reports::Writer;
 
-    use super::super::tests::cell;
+    use super::super::rates::tests::cell;
     use super::*;
 
     fn planted(margin: f64, effect: f64, slower: u32, same: u32) -> Calibration {

@@ -1,130 +1,27 @@
 //! `compare`: two paths, or each path and what it was at another revision, measured so that a noisy machine is no excuse.
 
-use std::collections::BTreeMap;
+mod table;
+mod totals;
+
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Compared, Comparison, Figure, Finding, PathRow, Record, Side, State};
 
-use super::session::{
-    Session, any, complain, default_out, matches_nothing, nearest, program, program_name, select,
-};
+use super::session::{Session, complain, default_out, program, program_name};
 use super::{Common, CompareArgs, calibrate, drawn_seed};
 use crate::case::{mix, rng};
-use crate::desk::IN_PLACE;
 use crate::ledger::exit;
 use crate::pair::{
-    Ask, Bases, Entrant, Fault, Link, Measured, Method, NAMES, Pinned, Process, Rule, SHARED_CORE,
-    Said, Steps, Subjected, VERSION, Wanted, measure,
+    Ask, Bases, Entrant, Fault, Link, Measured, Method, NAMES, Pinned, Process, Rule, Said, Steps,
+    Wanted, measure,
 };
 use crate::plan::{Settings, quoted};
-use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 use crate::worker::{Host, Launch};
 
-/// Plain bytes a call, where no others are asked for: a common width of embeddings, and a page.
-pub(super) const SIZES: [usize; 2] = [768, 4096];
-
-/// Beyond it, an arena for inputs and answers would be more memory than an ordinary machine can spare.
-const LARGEST: usize = 64 << 20;
-
-/// A path or peer at one side.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) operation: String,
-    pub(super) isa: String,
-    pub(super) delivery: String,
-}
-
-impl Named {
-    pub(super) fn of(entry: &OperationEntry, subject: usize) -> Self {
-        let SubjectEntry { isa, delivery, .. } = &entry.subjects[subject];
-        Self {
-            operation: entry.name.clone(),
-            isa: isa.clone(),
-            delivery: delivery.clone(),
-        }
-    }
-
-    pub(super) fn name(&self) -> String {
-        format!("{}/{}/{}", self.operation, self.isa, self.delivery)
-    }
-}
-
-/// What one row compares.
-pub(super) struct Row {
-    pub(super) base: Named,
-    pub(super) head: Named,
-    /// What a call is given, as it is shown; and as a side is told.
-    pub(super) load: String,
-    pub(super) bytes: usize,
-    pub(super) params: BTreeMap<String, Vec<u64>>,
-    pub(super) seed: u64,
-}
-
-impl Row {
-    pub(super) fn subjected(&self, named: &Named) -> Subjected {
-        Subjected {
-            version: VERSION,
-            operation: named.operation.clone(),
-            isa: named.isa.clone(),
-            delivery: named.delivery.clone(),
-            bytes: self.bytes,
-            seed: self.seed,
-            params: self.params.clone(),
-            want: None,
-            moved: None,
-        }
-    }
-}
-
-/// The rows of a path at the sizes and loads that are asked for.
-pub(super) fn rows(
-    entry: &OperationEntry,
-    (base, head): (Named, Named),
-    (sizes, loads): (&[usize], &[String]),
-    seed: u64,
-) -> Vec<Row> {
-    let row = |load: String, bytes: usize, params: &crate::operation::Params| Row {
-        base: base.clone(),
-        head: head.clone(),
-        load,
-        bytes,
-        params: entry
-            .usual
-            .iter()
-            .chain(params)
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect(),
-        seed: mix(&[seed, bytes as u64]) >> 16,
-    };
-    let none = crate::operation::Params::new();
-    let mut taken: Vec<usize> = sizes
-        .iter()
-        .copied()
-        .filter(|size| entry.takes(*size))
-        .collect();
-    if taken.is_empty() && loads.is_empty() {
-        // An operation whose inputs are all short is compared at its longest.
-        taken.extend(entry.longest);
-    }
-    let taken = taken
-        .into_iter()
-        .map(|size| row(size.to_string(), size, &none));
-    let loads = entry
-        .loads
-        .iter()
-        .filter(|(name, ..)| loads.contains(name))
-        .map(|(name, bytes, params)| row(name.clone(), *bytes, params));
-    taken.chain(loads).collect()
-}
-
-/// Why a subject is not compared, if it is not.
-pub(super) fn not_compared(its: &SubjectEntry) -> Option<String> {
-    its.unavailable
-        .clone()
-        .or_else(|| its.in_place.then(|| IN_PLACE.to_string()))
-        .or_else(|| its.on_threads.then(|| SHARED_CORE.to_string()))
-}
+pub(super) use table::{Named, Row, SIZES, checked, not_compared, rows};
+use table::{Table, of_one, of_two};
+use totals::{Totals, shown};
 
 pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> Result<u8, String> {
     let margin = allowed(args)?;
@@ -196,107 +93,6 @@ fn allowed(args: &CompareArgs) -> Result<f64, String> {
     Ok(margin)
 }
 
-/// What is compared, and which paths are not.
-struct Table {
-    rows: Vec<Row>,
-    /// With what is to be said of each in the ledger; in a figure, where no comparison could ever be.
-    left_out: Vec<(Named, Option<State>, String)>,
-}
-
-/// What a call is given, where that was asked for, and otherwise what is usual.
-fn wanted<'a>(
-    catalog: &Catalog,
-    args: &'a CompareArgs,
-) -> Result<(&'a [usize], &'a [String]), String> {
-    let offered = || catalog.operations.iter().flat_map(|entry| &entry.loads);
-    let known = |load: &String| offered().any(|(name, ..)| name == load);
-    if let Some(load) = args.loads.iter().find(|load| !known(load)) {
-        let near = nearest(load, offered().map(|(name, ..)| name.clone()));
-        return Err(format!(
-            "--load {load:?}: no operation has it; the nearest are {near}"
-        ));
-    }
-    Ok(match (&args.sizes[..], &args.loads[..]) {
-        ([], []) => (&SIZES, &[]),
-        given => given,
-    })
-}
-
-/// Each path that the filter means, against itself in another build; or why there is nothing.
-fn of_one(
-    catalog: &Catalog,
-    args: &CompareArgs,
-    seed: u64,
-) -> Result<Result<Table, String>, String> {
-    let wanted = wanted(catalog, args)?;
-    if let Some(second) = &args.head {
-        return Err(format!(
-            "{second}: with --base or --base-bin each path is compared with itself, and one FILTER says which"
-        ));
-    }
-    let selected = select(catalog, args.path.as_deref())?;
-    if !any(&selected) {
-        return Ok(Err(matches_nothing(catalog, args.path.as_deref())));
-    }
-    let mut table = Table {
-        rows: Vec::new(),
-        left_out: Vec::new(),
-    };
-    for (entry, selected) in catalog.operations.iter().zip(&selected) {
-        for subject in (0..entry.subjects.len()).filter(|s| selected[*s]) {
-            let (its, named) = (&entry.subjects[subject], Named::of(entry, subject));
-            // What others publish is no revision's doing.
-            if its.peer && args.path.as_deref() != Some(&named.name()) {
-                continue;
-            }
-            if let Some(why) = not_compared(its) {
-                let state = its.unavailable.as_ref().map(|_| State::Unavailable);
-                table.left_out.push((named, state, why));
-                continue;
-            }
-            let rows = rows(entry, (named.clone(), named.clone()), wanted, seed);
-            if rows.is_empty() {
-                let why = "it takes none of the sizes and loads that were asked for".into();
-                table.left_out.push((named, Some(State::NotExecuted), why));
-            }
-            table.rows.extend(rows);
-        }
-    }
-    Ok(Ok(table))
-}
-
-/// Two paths of one operation, against each other; or why there is nothing.
-fn of_two(
-    catalog: &Catalog,
-    args: &CompareArgs,
-    seed: u64,
-) -> Result<Result<Table, String>, String> {
-    let wanted = wanted(catalog, args)?;
-    let [Some(base), Some(head)] = [&args.path, &args.head] else {
-        return Err(
-            "two paths, or --base REV, or --base-bin FILE: with what is to be compared?".into(),
-        );
-    };
-    let (entry, base) = found(catalog, base)?;
-    let (of_head, head) = found(catalog, head)?;
-    if entry.name != of_head.name {
-        return Err(format!(
-            "{} and {} are two operations: paths of one are compared, and its peers",
-            entry.name, of_head.name
-        ));
-    }
-    for subject in [base, head] {
-        if let Some(why) = not_compared(&entry.subjects[subject]) {
-            return Ok(Err(format!("{}: {why}", entry.path_name(subject))));
-        }
-    }
-    let pair = (Named::of(entry, base), Named::of(entry, head));
-    Ok(Ok(Table {
-        rows: rows(entry, pair, wanted, seed),
-        left_out: Vec::new(),
-    }))
-}
-
 /// Seconds that a row can have.
 pub(super) fn checked_budget(budget: f64) -> Result<(), String> {
     match (0.1..=3600.0).contains(&budget) {
@@ -307,76 +103,12 @@ pub(super) fn checked_budget(budget: f64) -> Result<(), String> {
     }
 }
 
-/// Sizes that can be compared.
-pub(super) fn checked(sizes: &[usize]) -> Result<(), String> {
-    match sizes.iter().find(|size| !(1..=LARGEST).contains(*size)) {
-        Some(size) => Err(format!(
-            "--sizes {size}: from 1 to at most {LARGEST} bytes can be compared"
-        )),
-        None => Ok(()),
-    }
-}
-
-/// A path or peer by its whole name.
-pub(super) fn found<'a>(
-    catalog: &'a Catalog,
-    name: &str,
-) -> Result<(&'a OperationEntry, usize), String> {
-    let all = || {
-        let operations = catalog.operations.iter();
-        operations.flat_map(|entry| (0..entry.subjects.len()).map(move |s| (entry, s)))
-    };
-    all()
-        .find(|(entry, s)| entry.path_name(*s) == name)
-        .ok_or_else(|| {
-            let near = nearest(name, all().map(|(entry, s)| entry.path_name(s)));
-            format!("{name}: no path or peer has this name; the nearest are {near}")
-        })
-}
-
 struct Job<'a> {
     common: &'a Common,
     args: &'a CompareArgs,
     seed: u64,
     bases: &'a Bases,
     rule: Rule,
-}
-
-/// What the rows came to.
-#[derive(Default)]
-struct Totals {
-    verdicts: BTreeMap<Compared, Vec<String>>,
-    findings: usize,
-    broken: Vec<String>,
-}
-
-impl Totals {
-    fn count(&self, verdicts: &[Compared]) -> usize {
-        let of = verdicts
-            .iter()
-            .filter_map(|verdict| self.verdicts.get(verdict));
-        of.map(Vec::len).sum()
-    }
-
-    /// What the run's exit says.
-    fn code(&self, allow_no_base: bool, fail_inconclusive: bool) -> u8 {
-        let no_base = self.count(&[Compared::NoBase]);
-        let unclear = self.count(&[Compared::Inconclusive, Compared::Void]);
-        let rows = self.count(&Compared::ALL);
-        if !self.broken.is_empty() {
-            exit::TROUBLE
-        } else if self.findings > 0 {
-            exit::FINDING
-        } else if rows == 0 || (no_base > 0 && !allow_no_base) {
-            exit::NOTHING
-        } else if self.count(&[Compared::Slower]) > 0 {
-            exit::SLOWER
-        } else if unclear > 0 && (fail_inconclusive || unclear + no_base == rows) {
-            exit::INCONCLUSIVE
-        } else {
-            exit::PASS
-        }
-    }
 }
 
 impl Job<'_> {
@@ -430,7 +162,7 @@ impl Job<'_> {
         ledger
             .into_iter()
             .try_for_each(|row| session.put(Record::Path(row)))?;
-        Ok(self.verdict(&totals, table.rows.len()))
+        Ok(totals.verdict(self.args))
     }
 
     fn blank(&self, row: &Row, verdict: Compared, reason: Option<String>) -> Comparison {
@@ -621,47 +353,6 @@ impl Job<'_> {
         }
         format!("{} compare {sides} {load} {how}", program())
     }
-
-    fn verdict(&self, totals: &Totals, rows: usize) -> (u8, String) {
-        let of = |verdict| totals.verdicts.get(&verdict).map_or(&[][..], Vec::as_slice);
-        let counted: Vec<String> = Compared::ALL
-            .into_iter()
-            .filter(|verdict| !of(*verdict).is_empty())
-            .map(|verdict| format!("{} {verdict}", of(verdict).len()))
-            .collect();
-        let unclear = of(Compared::Inconclusive).len() + of(Compared::Void).len();
-        let mut sentence = format!(
-            "of {rows} rows {} at a margin of {} %",
-            counted.join(", "),
-            self.args.margin
-        );
-        if unclear > 0 {
-            sentence += &format!(
-                "; {:.0} % have no verdict",
-                100.0 * unclear as f64 / rows as f64
-            );
-        }
-        for verdict in [Compared::Slower, Compared::Void, Compared::NoBase] {
-            let named = of(verdict);
-            if !named.is_empty() {
-                let more = match named.len().saturating_sub(NAMED) {
-                    0 => String::new(),
-                    more => format!("; and {more} more"),
-                };
-                let first: Vec<&str> = named.iter().take(NAMED).map(String::as_str).collect();
-                sentence += &format!("; {verdict}: {}{more}", first.join("; "));
-            }
-        }
-        if let Some(first) = totals.broken.first() {
-            return (exit::TROUBLE, format!("{first}; {sentence}"));
-        }
-        let no_base = of(Compared::NoBase).len();
-        let code = totals.code(self.args.allow_no_base, self.args.fail_inconclusive);
-        if no_base > 0 && !self.args.allow_no_base {
-            sentence += "; --allow-no-base lets that pass";
-        }
-        (code, sentence)
-    }
 }
 
 /// Enters a row into the ledger: each epoch has held its sides against their reference first.
@@ -698,26 +389,6 @@ fn enter(ledger: &mut Vec<PathRow>, row: &Row, of: &Comparison, finding: Option<
     }
     if let Some(failed) = failed {
         ledger[failed].state = State::Failed;
-    }
-}
-
-/// How many rows a sentence names.
-const NAMED: usize = 3;
-
-fn shown(of: &Comparison) -> String {
-    let name = format!("{} at {}", of.name(), of.load);
-    match (&of.ratio, &of.reason) {
-        (Some(ratio), _) => {
-            let percent = |ratio: f64| (ratio - 1.0) * 100.0;
-            format!(
-                "{name} by {:+.1} % [{:+.1}, {:+.1}]",
-                percent(ratio.at),
-                percent(ratio.low),
-                percent(ratio.high)
-            )
-        }
-        (None, Some(why)) => format!("{name} ({why})"),
-        (None, None) => name,
     }
 }
 
@@ -766,40 +437,4 @@ pub(super) fn bar(common: &Common, rows: usize) -> ProgressBar {
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(verdicts: &[Compared], allow_no_base: bool, fail_inconclusive: bool) -> u8 {
-        let mut totals = Totals::default();
-        for verdict in verdicts {
-            let of = totals.verdicts.entry(*verdict).or_default();
-            of.push("a row".into());
-        }
-        totals.code(allow_no_base, fail_inconclusive)
-    }
-
-    #[test]
-    fn a_run_without_a_verdict_does_not_pass() {
-        use Compared::{Faster, Identical, Inconclusive, NoBase, Same, Slower, Void};
-        for (verdicts, want) in [
-            (&[][..], exit::NOTHING),
-            (&[Same, Identical, Faster], exit::PASS),
-            (&[Same, Inconclusive, Void], exit::PASS),
-            (&[Inconclusive], exit::INCONCLUSIVE),
-            (&[Void, Void], exit::INCONCLUSIVE),
-            (&[Slower, Inconclusive], exit::SLOWER),
-            (&[Same, NoBase], exit::NOTHING),
-            (&[Slower, NoBase], exit::NOTHING),
-        ] {
-            assert_eq!(code(verdicts, false, false), want, "{verdicts:?}");
-        }
-        assert_eq!(code(&[Same, Void], false, true), exit::INCONCLUSIVE);
-        assert_eq!(code(&[Same, Inconclusive], false, true), exit::INCONCLUSIVE);
-        assert_eq!(code(&[Same, NoBase], true, true), exit::PASS);
-        assert_eq!(code(&[NoBase], true, false), exit::PASS);
-        assert_eq!(code(&[NoBase, Void], true, false), exit::INCONCLUSIVE);
-    }
 }

@@ -229,9 +229,9 @@ impl<'a> Epochs<'a> {
         draw: TestRng,
     ) -> Self {
         let known = entrants.iter().flat_map(|of| &of.links);
-        let not = known.filter_map(|link| link.recipe.as_ref()?.as_ref().err());
+        let mut not = known.filter_map(|link| link.recipe.as_ref()?.as_ref().err());
         Self {
-            as_linked: not.filter(|_| method.moved).next().cloned(),
+            as_linked: not.find(|_| method.moved).cloned(),
             entrants,
             method,
             wanted,

@@ -92,7 +92,7 @@ pub(crate) enum Said {
     },
     /// Nanoseconds of each batch.
     Took(Vec<u64>),
-    Stepped(Steps),
+    Stepped(Box<Steps>),
     /// There is no such path in this build, or none that can be measured.
     Absent(String),
     /// The path did not agree with its reference on this input.
@@ -396,12 +396,12 @@ fn traced(callee: &Callee<'_>) -> Result<(Code, Trace, Trace), Said> {
 fn stepped(callee: &Callee<'_>) -> Result<Said, Said> {
     let (mut code, around, whole) = traced(callee)?;
     let executed = step::read(&mut code, &whole, &around, false);
-    Ok(Said::Stepped(Steps {
+    Ok(Said::Stepped(Box::new(Steps {
         own: (!executed.cut).then_some(executed.own),
         elsewhere: executed.elsewhere,
         memory: [executed.allocated, executed.copied],
         sequence: whole.sequence(&code, &around),
         function: whole.most_executed(&mut code, &around),
         recipe: moved::recipe(&mut code, &whole, &around, &loops()),
-    }))
+    })))
 }

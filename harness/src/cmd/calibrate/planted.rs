@@ -124,7 +124,7 @@ impl Job<'_> {
             let (mut process, _) =
                 Process::start(&entrant.links[0].launch, &entrant.subjected, None)?;
             match process.ask(&Ask::Step)? {
-                Said::Stepped(steps) => Ok(steps),
+                Said::Stepped(steps) => Ok(*steps),
                 said => Err(Fault::Broken(format!(
                     "a side said {said:?} when it was to be stepped"
                 ))),

@@ -416,7 +416,7 @@ fn stepped(entrants: &mut [Entrant; 3]) -> Result<[Option<Steps>; 3], (usize, Fa
         match process.ask(&Ask::Step) {
             Ok(Said::Stepped(of)) => {
                 link.recipe = Some(of.recipe.clone());
-                *steps = Some(of);
+                *steps = Some(*of);
             }
             Ok(_) | Err(Fault::Broken(_)) => {}
             Err(fault) => return Err((side, fault)),

@@ -1,6 +1,6 @@
 //! Writing a records file, line by line.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -30,12 +30,27 @@ enum Progress {
 }
 
 impl Writer {
-    /// Makes the file, or empties the one that is there. The folder must exist.
+    /// Makes the file, or empties the one that is there, and locks it: two runs at once would make one file that is neither's. The
+    /// folder must exist.
     ///
     /// # Errors
-    /// What the operating system says, with the file's name.
+    /// [`io::ErrorKind::ResourceBusy`] if another writer has it; otherwise what the operating system says, with the file's name.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = File::create(path).map_err(|e| named(path, "cannot create", &e))?;
+        let cannot = |e: &io::Error| named(path, "cannot create", e);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(|e| cannot(&e))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                let why = format!("{}: another run writes it", path.display());
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
+            }
+            // A file system that has no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        if file.metadata().is_ok_and(|known| known.is_file()) {
+            file.set_len(0).map_err(|e| cannot(&e))?;
+        }
         Ok(Writer {
             file,
             path: path.to_owned(),

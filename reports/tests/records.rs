@@ -336,6 +336,20 @@ fn a_file_that_cannot_be_made_or_opened_is_named() {
 }
 
 #[test]
+fn a_file_is_written_by_one_run_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.jsonl");
+    let mut first = Writer::create(&path).unwrap();
+    first.write(&sample(VERIFIED).records[0]).unwrap();
+    let second = Writer::create(&path).unwrap_err();
+    assert_eq!(second.kind(), ErrorKind::ResourceBusy);
+    assert!(second.to_string().contains("another run writes it"));
+    assert_eq!(read(&path).unwrap().records.len(), 1);
+    drop(first);
+    Writer::create(&path).unwrap();
+}
+
+#[test]
 fn every_cut_of_a_good_file_can_be_read() {
     let text = format!("{MACHINE}\n{}\n{END}\n", KILLED.lines().nth(1).unwrap());
     let first = MACHINE.len();

@@ -23,6 +23,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ledger::exit;
@@ -231,10 +232,10 @@ struct VerifyArgs {
     )]
     require: Vec<String>,
     /// Exit 4 where a path has no receipt, also where none can be had.
-    #[arg(long, env = "PATHPROOF_REQUIRE_RECEIPTS")]
+    #[arg(long, env = "PATHPROOF_REQUIRE_RECEIPTS", value_parser = FalseyValueParser::new())]
     require_receipts: bool,
     /// Also all 2^16 pairs of bytes at every even offset of a block (for texts: of characters, at every offset).
-    #[arg(long, env = "PATHPROOF_EXHAUSTIVE")]
+    #[arg(long, env = "PATHPROOF_EXHAUSTIVE", value_parser = FalseyValueParser::new())]
     exhaustive: bool,
     /// Only one part of the cases: the I-th of N (1-based); all N parts together are exactly the whole.
     #[arg(long, value_name = "I/N", env = "PATHPROOF_SHARD")]
@@ -313,8 +314,8 @@ struct CompareArgs {
     /// $CARGO_PKG_NAME --message-format=json`.
     #[arg(long, value_name = "CMD", requires = "base", env = "PATHPROOF_BUILD")]
     build: Option<String>,
-    /// A base that has no such path, or no harness, is no error.
-    #[arg(long, env = "PATHPROOF_ALLOW_NO_BASE")]
+    /// A base that has no such path, or no harness, is no error. One whose path crashes or is wrong has no verdict.
+    #[arg(long, env = "PATHPROOF_ALLOW_NO_BASE", value_parser = FalseyValueParser::new())]
     allow_no_base: bool,
     /// How much is still the same.
     #[arg(
@@ -324,7 +325,7 @@ struct CompareArgs {
         env = "PATHPROOF_MARGIN"
     )]
     margin: f64,
-    /// Seconds that a row may take before it is inconclusive.
+    /// Seconds that a row may be measured before it is inconclusive; making its input and verifying it come before.
     #[arg(
         long,
         default_value_t = 5.0,
@@ -332,7 +333,7 @@ struct CompareArgs {
         env = "PATHPROOF_BUDGET"
     )]
     budget: f64,
-    /// Seconds that all rows may take; those that are not reached are inconclusive.
+    /// Seconds after which no row is begun; those that are not reached are inconclusive.
     #[arg(long, value_name = "SECONDS", env = "PATHPROOF_WITHIN")]
     within: Option<f64>,
     /// Plain bytes a call; by default 768 and 4096.
@@ -354,8 +355,8 @@ struct CompareArgs {
     /// every epoch (x86-64), for a linker's choice is no difference between two versions.
     #[arg(long)]
     as_linked: bool,
-    /// Exit 5 where a row has no verdict.
-    #[arg(long, env = "PATHPROOF_FAIL_INCONCLUSIVE")]
+    /// Exit 5 where any row has no verdict; without it, where none has one.
+    #[arg(long, env = "PATHPROOF_FAIL_INCONCLUSIVE", value_parser = FalseyValueParser::new())]
     fail_inconclusive: bool,
     /// The core that all sides share; the one that has least to do by default.
     #[arg(long, value_name = "N", env = "PATHPROOF_CORE")]

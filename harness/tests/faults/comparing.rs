@@ -229,7 +229,24 @@ fn sides_are_verified_first() {
     let again = crate::run::shell(&finding.command);
     assert_eq!(again.exit, Some(1), "{again:#?}");
     assert_eq!(only(&again).load, "11");
-    // As the base it is a finding, too.
+    // That of another build is none of this one's findings; nor is it a build without the path.
+    let program = program().display().to_string();
+    let base = ["answers/wrong-tail/fills", "--base-bin", &program];
+    let more = ["--sizes", "11", "--seed", "7", "--allow-no-base"];
+    let ran = compare(&[&base[..], &more[..]].concat());
+    let row = only(&ran);
+    assert_eq!(
+        (ran.exit, row.verdict),
+        (Some(5), Compared::Void),
+        "{ran:#?}"
+    );
+    assert!(
+        row.reason
+            .is_some_and(|why| why.starts_with("the base's path: differs")),
+        "{ran:#?}"
+    );
+    assert_eq!(ran.records().findings().count(), 0, "{ran:#?}");
+    // As the base of two paths it is a finding, too.
     let ran = compare(&[
         "answers/wrong-tail/fills",
         "answers/scalar/fills",

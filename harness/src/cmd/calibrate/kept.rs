@@ -92,23 +92,34 @@ fn judge(cells: &[Calibration], margin: f64) -> Result<(), String> {
             nulls.decided, nulls.alarms
         ));
     }
-    let planted = cells.iter().any(|cell| cell.effect > 0.0);
     let seen = seen(cells);
+    if !seen.iter().any(Seen::tells) {
+        return Ok(());
+    }
     let none = match supported(&seen) {
         Some(least) if margin >= least * 0.999 => return Ok(()),
-        // Nothing was planted, so that nothing is known.
-        None if !planted => return Ok(()),
         Some(least) => format!("no margin below {} %", percent(least)),
         None => "no margin".into(),
     };
     let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
-    let seen = match seen.is_empty() {
-        true => "no slowdown of twice a margin could be planted".into(),
-        false => seen.join("; "),
-    };
     Err(format!(
-        "on this machine {none} has been shown to be seen: {seen}"
+        "on this machine {none} has been shown to be seen: {}",
+        seen.join("; ")
     ))
+}
+
+/// What `compare` makes of a calibration; nothing where it is too little to say anything of any margin.
+pub(super) fn meaning(cells: &[Calibration]) -> Option<String> {
+    let seen = seen(cells);
+    // Any margin is refused where comparisons cry wolf, and the widest one where not even that was seen.
+    match (judge(cells, f64::MAX), supported(&seen)) {
+        (Err(why), _) => Some(format!("`compare` refuses every margin: {why}")),
+        (Ok(()), Some(least)) => Some(format!(
+            "`compare` takes margins from {} % on",
+            percent(least)
+        )),
+        (Ok(()), None) => None,
+    }
 }
 
 /// What was seen at one margin of slowdowns of about twice as much.
@@ -122,8 +133,13 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether it is enough to say anything.
+    fn tells(&self) -> bool {
+        self.of >= ENOUGH
+    }
+
     fn is_enough(&self) -> bool {
-        self.of >= ENOUGH && f64::from(self.found) >= FOUND * f64::from(self.of)
+        self.tells() && f64::from(self.found) >= FOUND * f64::from(self.of)
     }
 }
 
@@ -135,7 +151,7 @@ impl std::fmt::Display for Seen {
             f,
             "at {margin} % {found} of {of} that were {effect} % slower were found"
         )?;
-        if *of < ENOUGH {
+        if !self.tells() {
             write!(f, ", too few to tell (a greater --each)")?;
         }
         Ok(())
@@ -182,22 +198,30 @@ fn percent(share: f64) -> f64 {
     (share * 1e8).round() / 1e6
 }
 
-/// Has a calibration that ended take the place of the last one. One that found out nothing leaves it there.
-pub(super) fn keep(aside: &Path, place: &Path, records: &[Record]) -> Result<bool, String> {
+/// Has a calibration that ended take the place of the last one; what `compare` makes of it. One that says nothing of any margin leaves
+/// the last one there.
+pub(super) fn keep(
+    aside: &Path,
+    place: &Path,
+    records: &[Record],
+) -> Result<Option<String>, String> {
     let ended = matches!(records.last(), Some(Record::End(End { .. })));
-    let known = records
-        .iter()
-        .any(|of| matches!(of, Record::Calibration(_)));
-    if !(ended && known) {
-        return Ok(false);
-    }
-    std::fs::rename(aside, place).map(|()| true).map_err(|e| {
-        format!(
-            "cannot rename {} to {}: {e}",
-            aside.display(),
-            place.display()
-        )
-    })
+    let cells = records.iter().filter_map(|of| match of {
+        Record::Calibration(cell) => Some(cell.clone()),
+        _ => None,
+    });
+    let Some(meaning) = meaning(&cells.collect::<Vec<_>>()).filter(|_| ended) else {
+        return Ok(None);
+    };
+    std::fs::rename(aside, place)
+        .map(|()| Some(meaning))
+        .map_err(|e| {
+            format!(
+                "cannot rename {} to {}: {e}",
+                aside.display(),
+                place.display()
+            )
+        })
 }
 
 #[cfg(test)]
@@ -260,22 +284,27 @@ mod tests {
             why.contains("no margin has been shown to be seen: at 1 % 16 of 20"),
             "{why}"
         );
-        let why = judge(&[planted(0.01, 0.1, 40, 0)], 0.01).unwrap_err();
-        assert!(why.contains("no slowdown of twice a margin"), "{why}");
+        // Nor does it speak against one.
+        let tenfold = planted(0.01, 0.1, 40, 0);
+        assert_eq!(meaning(std::slice::from_ref(&tenfold)), None);
+        assert_eq!(judge(&[tenfold], 0.01), Ok(()));
         // What reads back as another effect is none of this one.
         let off = Calibration {
             measured: Some(0.05),
-            ..planted(0.01, 0.02, 40, 0)
+            ..planted(0.01, 0.02, 0, 40)
         };
-        assert!(judge(&[off], 0.01).is_err());
+        assert_eq!(meaning(std::slice::from_ref(&off)), None);
     }
 
     #[test]
     fn where_nothing_was_found_no_margin_is_supported() {
         let why = judge(&[planted(0.01, 0.02, 0, 20)], 0.5).unwrap_err();
         assert!(why.contains("no margin has been shown"), "{why}");
-        let why = judge(&[planted(0.01, 0.02, 9, 0)], 0.01).unwrap_err();
+        // Some of it is too few to tell, and all of it is nothing.
+        let few = planted(0.01, 0.02, 9, 0);
+        let why = judge(&[few.clone(), planted(0.02, 0.04, 0, 20)], 0.01).unwrap_err();
         assert!(why.contains("9 of 9") && why.contains("too few"), "{why}");
+        assert_eq!(judge(&[few], 0.01), Ok(()));
         // Where nothing was planted, nothing is known.
         assert_eq!(judge(&[planted(0.01, 0.0, 0, 20)], 0.001), Ok(()));
         assert_eq!(judge(&[], 0.001), Ok(()));
@@ -346,10 +375,16 @@ mod tests {
         let part = aside(&file);
         std::fs::write(&part, "newer").unwrap();
         let known = Record::Calibration(cells[0].clone());
-        assert_eq!(keep(&part, &file, std::slice::from_ref(&known)), Ok(false));
-        assert_eq!(keep(&part, &file, &[end()]), Ok(false));
+        assert_eq!(keep(&part, &file, std::slice::from_ref(&known)), Ok(None));
+        assert_eq!(keep(&part, &file, &[end()]), Ok(None));
+        let trial = Record::Calibration(planted(0.01, 0.02, 3, 0));
+        assert_eq!(keep(&part, &file, &[trial, end()]), Ok(None));
         assert_ne!(std::fs::read(&file).unwrap(), b"newer");
-        assert_eq!(keep(&part, &file, &[known, end()]), Ok(true));
+        let meaning = keep(&part, &file, &[known, end()]).unwrap();
+        assert_eq!(
+            meaning.as_deref(),
+            Some("`compare` takes margins from 1 % on")
+        );
         assert_eq!(std::fs::read(&file).unwrap(), b"newer");
         assert!(!part.exists());
     }

@@ -107,14 +107,18 @@ pub(super) fn calibrate(
     let ended = run.is_ok();
     let code = session.conclude(run);
     let all = &session.report().records;
-    if is_kept && !(ended && kept::keep(&records, &place, all)?) {
-        common.note(format_args!(
-            "{} is as it was; the records of this run are in {}",
+    let meaning = match is_kept && ended {
+        true => kept::keep(&records, &place, all)?,
+        false => None,
+    };
+    match meaning {
+        Some(meaning) => common.note(format_args!("{meaning}; records: {}", place.display())),
+        None if is_kept => common.note(format_args!(
+            "this says nothing of what margins `compare` may have, and {} is as it was; records: {}",
             place.display(),
             records.display()
-        ));
-    } else if args.records.is_none() {
-        common.note(format_args!("records: {}", place.display()));
+        )),
+        None => common.note(format_args!("records: {}", records.display())),
     }
     code
 }

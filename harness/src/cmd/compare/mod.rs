@@ -3,6 +3,7 @@
 mod table;
 mod totals;
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,6 +31,10 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
     let mut host = Host::new(launch, &Settings::default())?;
     let catalog = host.catalog()?;
     drop(host);
+    let args = &CompareArgs {
+        base: base(args),
+        ..args.clone()
+    };
     let of_revision = args.base.is_some() || args.base_bin.is_some();
     let drawn = match of_revision {
         true => of_one(&catalog, args, seed)?,
@@ -45,9 +50,14 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
     // What a run that is ended has measured is not lost.
     let out = default_out();
     std::fs::create_dir_all(&out).map_err(|e| format!("cannot make {}: {e}", out.display()))?;
-    let records = out.join("compared.jsonl");
-    let mut session = Session::begin(common, "compare", Some(seed), Some(&records))?;
-    common.note(format_args!("seed {seed}"));
+    let mut records = out.join("compared.jsonl");
+    let begin = |records: &Path| Session::begin(common, "compare", Some(seed), Some(records));
+    let mut session = begin(&records).or_else(|why| {
+        // Another run may be writing it.
+        records = out.join(format!("compared-{}.jsonl", std::process::id()));
+        begin(&records).map_err(|_| why)
+    })?;
+    common.note(format_args!("seed {seed}; records: {}", records.display()));
     let verdict = (|| {
         let sources = Wanted {
             revision: args.base.as_deref(),
@@ -72,6 +82,13 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
         job.run(&table, &mut session)
     })();
     session.conclude(verdict)
+}
+
+/// The revision that is asked for. One that stands in the environment is none where two paths are named, or where it is empty.
+fn base(args: &CompareArgs) -> Option<String> {
+    let of_environment = std::env::var("PATHPROOF_BASE_REV").ok() == args.base;
+    let base = args.base.clone();
+    base.filter(|of| !of.is_empty() && !(of_environment && args.head.is_some()))
 }
 
 /// The margin, if what was asked for can be done.
@@ -143,7 +160,10 @@ impl Job<'_> {
                 .map(|within| within - started.elapsed().as_secs_f64());
             let (comparison, finding) = match left {
                 Some(left) if left <= 0.0 => (self.not_reached(row), None),
-                _ => self.row(row, left, &mut totals),
+                _ => {
+                    totals.reached += 1;
+                    self.row(row, left, &mut totals)
+                }
             };
             enter(&mut ledger, row, &comparison, finding.as_ref());
             totals
@@ -162,7 +182,11 @@ impl Job<'_> {
         ledger
             .into_iter()
             .try_for_each(|row| session.put(Record::Path(row)))?;
-        Ok(totals.verdict(self.args))
+        let (code, sentence) = totals.verdict(self.args);
+        Ok(match table.rows.is_empty() {
+            false => (code, sentence),
+            true => (code, nothing(table)),
+        })
     }
 
     fn blank(&self, row: &Row, verdict: Compared, reason: Option<String>) -> Comparison {
@@ -269,9 +293,8 @@ impl Job<'_> {
             // The control is a build of the base's.
             Fault::Absent(why) if side != 1 => (Compared::NoBase, why),
             Fault::Absent(why) => (Compared::Inconclusive, why),
-            Fault::Finding(why) if others => (Compared::NoBase, format!("the {of}'s path: {why}")),
             Fault::Finding(why) => {
-                finding = Some(self.finding(row, side, &why));
+                finding = (!others).then(|| self.finding(row, side, &why));
                 (Compared::Void, format!("the {of}'s path: {why}"))
             }
             Fault::Broken(why) => {
@@ -353,6 +376,18 @@ impl Job<'_> {
         }
         format!("{} compare {sides} {load} {how}", program())
     }
+}
+
+/// Why there is no row.
+fn nothing(table: &Table) -> String {
+    let first = table.left_out.first();
+    first.map_or("nothing could be compared".into(), |(named, _, why)| {
+        let more = match table.left_out.len() {
+            1 => String::new(),
+            all => format!("; and {} more", all - 1),
+        };
+        format!("nothing could be compared: {}: {why}{more}", named.name())
+    })
 }
 
 /// Enters a row into the ledger: each epoch has held its sides against their reference first.

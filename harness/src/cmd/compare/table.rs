@@ -88,11 +88,12 @@ pub(in super::super) fn rows(
         seed: mix(&[seed, bytes as u64]) >> 16,
     };
     let none = crate::operation::Params::new();
-    let mut taken: Vec<usize> = sizes
-        .iter()
-        .copied()
-        .filter(|size| entry.takes(*size))
-        .collect();
+    let mut taken: Vec<usize> = Vec::new();
+    for size in sizes {
+        if entry.takes(*size) && !taken.contains(size) {
+            taken.push(*size);
+        }
+    }
     if taken.is_empty() && loads.is_empty() {
         // An operation whose inputs are all short is compared at its longest.
         taken.extend(entry.longest);
@@ -131,7 +132,8 @@ fn wanted<'a>(
     let offered = || catalog.operations.iter().flat_map(|entry| &entry.loads);
     let known = |load: &String| offered().any(|(name, ..)| name == load);
     if let Some(load) = args.loads.iter().find(|load| !known(load)) {
-        let near = nearest(load, offered().map(|(name, ..)| name.clone()));
+        let names = offered().map(|(name, ..)| format!("{name:?}"));
+        let near = nearest(&format!("{load:?}"), names);
         return Err(format!(
             "--load {load:?}: no operation has it; the nearest are {near}"
         ));
@@ -211,8 +213,25 @@ pub(super) fn of_two(
         }
     }
     let pair = (Named::of(entry, base), Named::of(entry, head));
+    let rows = rows(entry, pair, wanted, seed);
+    if rows.is_empty() {
+        let loads: Vec<String> = entry
+            .loads
+            .iter()
+            .map(|(name, ..)| format!("{name:?}"))
+            .collect();
+        return Ok(Err(format!(
+            "{} takes none of the sizes and loads that were asked for; its loads are: {}",
+            entry.name,
+            if loads.is_empty() {
+                "none".into()
+            } else {
+                loads.join(", ")
+            }
+        )));
+    }
     Ok(Ok(Table {
-        rows: rows(entry, pair, wanted, seed),
+        rows,
         left_out: Vec::new(),
     }))
 }

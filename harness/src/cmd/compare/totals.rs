@@ -11,6 +11,8 @@ use crate::ledger::exit;
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) verdicts: BTreeMap<Compared, Vec<String>>,
+    /// Rows for which there was time.
+    pub(super) reached: usize,
     pub(super) findings: usize,
     pub(super) broken: Vec<String>,
 }
@@ -32,7 +34,7 @@ impl Totals {
             exit::TROUBLE
         } else if self.findings > 0 {
             exit::FINDING
-        } else if rows == 0 || (no_base > 0 && !allow_no_base) {
+        } else if self.reached == 0 || (no_base > 0 && !allow_no_base) {
             exit::NOTHING
         } else if self.count(&[Compared::Slower]) > 0 {
             exit::SLOWER
@@ -116,6 +118,7 @@ mod tests {
         for verdict in verdicts {
             let of = totals.verdicts.entry(*verdict).or_default();
             of.push("a row".into());
+            totals.reached += 1;
         }
         totals.code(allow_no_base, fail_inconclusive)
     }
@@ -135,6 +138,9 @@ mod tests {
         ] {
             assert_eq!(code(verdicts, false, false), want, "{verdicts:?}");
         }
+        let mut late = Totals::default();
+        late.verdicts.insert(Inconclusive, vec!["a row".into()]);
+        assert_eq!(late.code(true, false), exit::NOTHING);
         assert_eq!(code(&[Same, Void], false, true), exit::INCONCLUSIVE);
         assert_eq!(code(&[Same, Inconclusive], false, true), exit::INCONCLUSIVE);
         assert_eq!(code(&[Same, NoBase], true, true), exit::PASS);

@@ -340,7 +340,7 @@ fn a_file_is_written_by_one_run_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut first = Writer::create(&path).unwrap();
-    first.write(&sample(VERIFIED).records[0]).unwrap();
+    first.write(&sample(COMPARED).records[0]).unwrap();
     let second = Writer::create(&path).unwrap_err();
     assert_eq!(second.kind(), ErrorKind::ResourceBusy);
     assert!(second.to_string().contains("another run writes it"));

@@ -215,7 +215,8 @@ impl Drop for Process {
 }
 
 /// A program as a side, in a group of its own, so that what it starts can be ended with it. Ctrl-C at a terminal, which is for this
-/// program's group, does not reach it: it ends with this program.
+/// program's group, does not reach it: it ends with this program. (What one that is no client had started may then go on. In this
+/// program's group it would not, but would go on after each that is ended for its silence.)
 fn side(launch: &Launch) -> Command {
     let mut command = launch.command();
     command.arg(SIDE).process_group(0);

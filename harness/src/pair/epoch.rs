@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use proptest::prelude::Rng as _;
@@ -456,15 +457,15 @@ impl<'a> Epochs<'a> {
                 batches: slice.batches,
                 calls: slice.calls,
             };
-            match processes[side].ask(&turn).map_err(|fault| (side, fault))? {
-                Said::Took(took) => {
+            let asked = Instant::now();
+            let said = processes[side].ask(&turn);
+            let within = asked.elapsed();
+            match said.map_err(|fault| (side, fault))? {
+                Said::Took(took) if plausible(&took, slice.batches, within) => {
                     let each = took.iter().map(|nanos| *nanos as f64 / slice.calls as f64);
                     batches[side].extend(each);
                 }
-                said => {
-                    let why = format!("a side said {said:?} of its turn");
-                    return Err((side, Fault::Broken(why)));
-                }
+                said => return Err((side, processes[side].nonsense(&said, "of its turn"))),
             }
         }
         let low = |batches: &mut Vec<f64>| quantile(batches, QUANTILE).unwrap_or(f64::NAN);
@@ -479,6 +480,12 @@ impl<'a> Epochs<'a> {
         }
         order
     }
+}
+
+/// Whether a side can have taken so many nanoseconds for each batch of a turn that was over within so long by this program's clock.
+fn plausible(took: &[u64], batches: u32, within: Duration) -> bool {
+    let all: u128 = took.iter().map(|nanos| u128::from(*nanos)).sum();
+    took.len() == batches as usize && !took.contains(&0) && all <= within.as_nanos()
 }
 
 /// The most bytes that any side needs: all lay their buffers in the same rooms.
@@ -519,4 +526,25 @@ fn arena(most: &Most) -> Result<(File, PathBuf), String> {
     })?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
     Ok((file, path.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_side_cannot_have_taken_is_no_time() {
+        let within = Duration::from_micros(30);
+        assert!(plausible(&[10_000, 20_000], 2, within));
+        for nonsense in [
+            &[][..],
+            &[10_000],
+            &[10_000, 10_000, 10_000],
+            &[10_000, 0],
+            &[10_000, 20_001],
+            &[u64::MAX, u64::MAX],
+        ] {
+            assert!(!plausible(nonsense, 2, within), "{nonsense:?}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use crate::verdict::{Stray, Verdict};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use system::alive;
 #[cfg(target_os = "linux")]
-pub(crate) use system::spawn_unmoved;
+pub(crate) use system::{bind, spawn_unmoved};
 pub(crate) use system::{die_with_parent, libc, missing, note_faults, take_stdio};
 
 /// The hidden first argument that makes this program a worker.
@@ -65,6 +65,8 @@ pub(crate) struct Launch {
     file: Option<std::fs::Metadata>,
     /// Whether its memory is to lie at the same addresses each time.
     unmoved: bool,
+    /// Whether it can be a side of a comparison, or why not, once that is known; all clones know it.
+    compares: Arc<OnceLock<Result<(), String>>>,
 }
 
 impl Launch {
@@ -78,6 +80,7 @@ impl Launch {
             file: std::fs::metadata(&program).ok(),
             program,
             unmoved: false,
+            compares: Arc::new(Ok(()).into()),
         })
     }
 
@@ -86,6 +89,7 @@ impl Launch {
         Self {
             file: std::fs::metadata(&program).ok(),
             program,
+            compares: Arc::default(),
             ..self.clone()
         }
     }
@@ -96,6 +100,10 @@ impl Launch {
 
     pub(crate) fn file(&self) -> Option<&std::fs::Metadata> {
         self.file.as_ref()
+    }
+
+    pub(crate) fn compares(&self) -> &OnceLock<Result<(), String>> {
+        &self.compares
     }
 
     /// The same with memory at the same addresses each time, for programs that may read what nobody has written.

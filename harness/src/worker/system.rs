@@ -132,6 +132,19 @@ pub(crate) fn spawn_unmoved(
     command.spawn()
 }
 
+/// What this thread starts with it ends with the thread, and so with the process, however that ends: also a program that knows
+/// nothing of this one. What such a program starts itself does not.
+#[cfg(target_os = "linux")]
+pub(crate) fn bind(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    let bound = || {
+        imp::die_with_parent();
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes one system call, and neither allocates nor locks.
+    unsafe { command.pre_exec(bound) };
+}
+
 #[cfg(not(unix))]
 mod imp {
     use super::*;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Wanted;
-use crate::worker::Launch;
+use crate::worker::{Launch, bind};
 
 /// The client's package: cargo says it to what it runs, and few programs have another name.
 pub(super) fn package(wanted: &Wanted<'_>) -> String {
@@ -121,6 +121,9 @@ fn built(command: &mut Command, wanted: &Wanted<'_>, home: &Path) -> Result<Path
     } else {
         Stdio::piped()
     });
+    // It stays in this program's group, so that Ctrl-C at a terminal, which is for the whole group in the foreground, reaches all of
+    // the build. Where this program alone is ended, it takes the command along; a compiler of it may still end what it has begun.
+    bind(command);
     let shown = format!("{command:?}");
     let child = command
         .spawn()
@@ -163,4 +166,24 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     std::fs::copy(from, &beside)
         .and_then(|_| std::fs::rename(&beside, to))
         .map_err(|e| format!("cannot copy {} to {}: {e}", from.display(), to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    /// A thread stands for a program that is killed: what it has started cannot tell.
+    #[test]
+    fn a_build_does_not_outlive_who_began_it() {
+        let begin = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "exec sleep 60"]);
+            bind(&mut command);
+            command.spawn().unwrap()
+        };
+        let mut child = std::thread::spawn(begin).join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
 }

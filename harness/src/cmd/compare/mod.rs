@@ -87,8 +87,8 @@ pub(super) fn compare(common: &Common, launch: &Launch, args: &CompareArgs) -> R
 /// The revision that is asked for. One that stands in the environment is none where two paths are named, or where it is empty.
 fn base(args: &CompareArgs) -> Option<String> {
     let of_environment = std::env::var("PATHPROOF_BASE_REV").ok() == args.base;
-    let base = args.base.clone();
-    base.filter(|of| !of.is_empty() && !(of_environment && args.head.is_some()))
+    let is_none = |of: &String| of.is_empty() || (of_environment && args.head.is_some());
+    args.base.clone().filter(|of| !is_none(of))
 }
 
 /// The margin, if what was asked for can be done.

@@ -331,7 +331,7 @@ impl Job<'_> {
         for percent in self.args.effects.clone() {
             let effect = percent / 100.0;
             self.say(row, &format!("{percent} % slower"));
-            let slow = self.tuned(row, &mut looks, effect);
+            let slow = self.tuned(row, &mut looks, turns, effect);
             match slow.and_then(|slow| self.counted(row, turns, slow)) {
                 Err(why) => session.put(not_slowed(row, why))?,
                 Ok(slow) => {

@@ -131,8 +131,9 @@ impl Job<'_> {
     fn more(&mut self, row: &Row, slow: Slow) -> Result<u64, String> {
         let entrants = self.entrants(row, Some(slow));
         let executed = |entrant: &Entrant| -> Result<Steps, Fault> {
+            // Where nothing is drawn, for a drawn program may lie where its copy is to be.
             let (mut process, _) =
-                Process::start(&entrant.links[0].launch, &entrant.subjected, None)?;
+                Process::start(&entrant.links[0].launch, &entrant.subjected, Some(0))?;
             match process.ask(&Ask::Step)? {
                 Said::Stepped(steps) => Ok(*steps),
                 said => Err(Fault::Broken(format!(

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -649,11 +650,11 @@ fn what_each_part_of_the_method_is_good_for() {
     }
 }
 
-/// Where records go that nobody is to compare by.
+/// Where records go that nobody is to compare by: another file each time, for a file is written by one run at a time.
 fn records_in() -> [&'static str; 2] {
-    static FILE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let file = FILE.get_or_init(|| scratch("calibration.jsonl").display().to_string());
-    ["--records", file]
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("calibration-{}.jsonl", NEXT.fetch_add(1, Ordering::Relaxed));
+    ["--records", scratch(&name).display().to_string().leak()]
 }
 
 fn a_method_without_epochs_has_no_verdict() {

@@ -274,4 +274,21 @@ mod tests {
         assert_eq!(asked.get(), 0.01);
         assert!(parse(text, &catalog, &|_| Ok(())).is_ok());
     }
+
+    const WHOLE: &str = "[verification]\nrequire = []\nreceipts = true\n[counts]\ntolerance = 0.5\n[counts.tolerances]\n[times]\nmargin = 1\nsizes = [64]\n[mutation]\nscore = 90\n";
+
+    proptest::proptest! {
+        /// Whatever somebody writes, it is taken or told, at a line that the text has.
+        #[test]
+        fn no_text_ends_the_program(at in 0..WHOLE.len(), put in ".{0,8}", drop in 0..20usize) {
+            let catalog = Catalog { operations: Vec::new() };
+            let text = format!("{}{put}{}", &WHOLE[..at], &WHOLE[(at + drop).min(WHOLE.len())..]);
+            for text in [text, put] {
+                if let Err((Some(span), why)) = parse(&text, &catalog, &|_| Ok(())) {
+                    let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+                    proptest::prop_assert!((1..=lines).contains(&line(&text, &span)) && !why.is_empty());
+                }
+            }
+        }
+    }
 }

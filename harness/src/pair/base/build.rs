@@ -12,7 +12,7 @@ pub(super) fn package(wanted: &Wanted<'_>) -> String {
 }
 
 pub(super) fn has_package(folder: &Path, package: &str) -> Result<bool, String> {
-    if !folder.is_dir() {
+    if !folder.join("Cargo.toml").is_file() {
         return Ok(false);
     }
     let out = cargo(folder)
@@ -25,6 +25,15 @@ pub(super) fn has_package(folder: &Path, package: &str) -> Result<bool, String> 
         ])
         .output();
     let out = out.map_err(|e| format!("cannot run cargo: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        let why = said.lines().find(|line| line.starts_with("error"));
+        let why = why.unwrap_or("cargo metadata failed");
+        return Err(format!(
+            "the base's packages cannot be told, in {}: {why}",
+            folder.display()
+        ));
+    }
     let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
     let packages = metadata["packages"].as_array();
     Ok(packages.is_some_and(|all| all.iter().any(|of| of["name"] == package)))
@@ -185,5 +194,23 @@ mod tests {
         };
         let mut child = std::thread::spawn(begin).join().unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn a_base_whose_packages_cannot_be_told_is_not_one_without_the_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let has = || has_package(folder.path(), "mine");
+        assert_eq!(has(), Ok(false));
+        let manifest = folder.path().join("Cargo.toml");
+        let package = "[package]\nname = \"mine\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n";
+        std::fs::write(&manifest, package).unwrap();
+        std::fs::write(folder.path().join("lib.rs"), "").unwrap();
+        assert_eq!(has(), Ok(true));
+        std::fs::write(&manifest, "[package\n").unwrap();
+        let why = has().unwrap_err();
+        assert!(
+            why.starts_with("the base's packages cannot be told"),
+            "{why}"
+        );
     }
 }

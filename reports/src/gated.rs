@@ -70,10 +70,10 @@ pub struct Gated {
 }
 
 impl Gated {
-    /// What the row is called: `times of q64_encode/avx2/fills at 768`.
+    /// What the row is called: `times q64_encode/avx2/fills at 768`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{} of {}", self.check, self.subject)
+        format!("{} {}", self.check, self.subject)
     }
 
     /// Why the row contradicts itself, if it does: a verdict with the exit code of another, a failure

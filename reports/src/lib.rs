@@ -52,4 +52,4 @@ pub use rate::limits;
 #[cfg(feature = "charts")]
 mod views;
 #[cfg(feature = "charts")]
-pub use views::{json, junit, markdown, page, text};
+pub use views::{annotations, json, junit, markdown, page, text};

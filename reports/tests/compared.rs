@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     COMPARED, RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element,
-    no_words_touch, sample, words,
+    markdown_rows, no_words_touch, sample, words,
 };
 use pathproof_reports::{
     Calibration, Compared, Comparison, Record, Report, junit, markdown, page, text,
@@ -712,22 +712,7 @@ fn hostile_text_of_comparisons_shows_and_does_not_act() {
     assert!(!shown.contains(['\u{1b}', '\u{202e}', '\r']) && shown.contains("Comparison against"));
     let shown = markdown(&report);
     assert!(!shown.contains(['\u{1b}', '\u{202e}', '\r']));
-    // Every row has as many cells as the row of dashes of its table.
-    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
-    let (mut rows, mut columns) = (0, 0);
-    for line in shown.lines().filter(|line| line.starts_with('|')) {
-        if line.starts_with("|---") {
-            columns = bars(line);
-        } else if line.starts_with("| path ")
-            || line.starts_with("| method")
-            || line.starts_with("| figure")
-        {
-            columns = 0;
-        } else {
-            assert_eq!(bars(line), columns, "{line}");
-            rows += 1;
-        }
-    }
+    let rows = markdown_rows(&shown);
     assert!(rows > 150, "{rows}");
     let xml = junit(&report);
     assert!(Document::parse(&xml).is_ok(), "{xml}");

@@ -5,8 +5,8 @@ mod common;
 use std::collections::HashMap;
 
 use common::{
-    RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element, no_words_touch,
-    sample, words,
+    RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element, markdown_rows,
+    no_words_touch, sample, words,
 };
 use pathproof_reports::{
     Figure, PathRow, Receipt, Record, Report, Survivor, junit, markdown, page, text,
@@ -891,20 +891,7 @@ fn hostile_text_of_evidence_shows_and_does_not_act() {
 
     let shown = markdown(&report);
     assert!(!shown.contains(['\u{1b}', '\u{202e}', '\r']));
-    // Every row has as many cells as the row of dashes of its table.
-    let (mut rows, mut lines) = (0, shown.lines().peekable());
-    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
-    while let Some(header) = lines.next() {
-        if !lines.peek().is_some_and(|line| line.starts_with("|---")) {
-            continue;
-        }
-        let columns = bars(lines.next().unwrap());
-        assert_eq!(bars(header), columns, "{header}");
-        while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
-            assert_eq!(bars(line), columns, "{line}");
-            rows += 1;
-        }
-    }
+    let rows = markdown_rows(&shown);
     assert!(rows > 80, "{rows}");
     let xml = junit(&report);
     assert!(Document::parse(&xml).is_ok(), "{xml}");

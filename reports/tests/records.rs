@@ -4,10 +4,10 @@ mod common;
 
 use std::io::{BufReader, ErrorKind, Read};
 
-use common::{COMPARED, KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
+use common::{COMPARED, GATED, KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
 use pathproof_reports::{
-    Calibration, Compared, Comparison, End, Figure, MAX_LINE, Outcome, ReadError, Receipt, Record,
-    Report, Run, SCHEMA, State, Survivor, Writer, read, read_from,
+    Calibration, Compared, Comparison, End, Figure, Gate, Gated, MAX_LINE, Outcome, ReadError,
+    Receipt, Record, Report, Run, SCHEMA, State, Survivor, Writer, read, read_from,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ fn a_kept_file_of_schema_2_is_read() {
 #[test]
 fn a_kept_file_of_schema_3_is_read() {
     let report = sample(COMPARED);
-    assert_eq!(report.machine().unwrap().schema, SCHEMA);
+    assert_eq!(report.machine().unwrap().schema, 3);
     let count = |verdict| {
         let of_it = |row: &&Comparison| row.verdict == verdict;
         report.comparisons().filter(of_it).count()
@@ -91,11 +91,88 @@ fn a_kept_file_of_schema_3_is_read() {
 }
 
 #[test]
+fn a_kept_file_of_schema_4_is_read() {
+    let report = sample(GATED);
+    assert_eq!(report.machine().unwrap().schema, SCHEMA);
+    let count = |verdict| {
+        let of_it = |row: &&Gated| row.verdict == verdict;
+        report.gated().filter(of_it).count()
+    };
+    assert_eq!(Gate::ALL.map(count), [4, 2, 10]);
+    assert_eq!(report.outcome(), Outcome::Failed);
+    let lines = report
+        .records
+        .iter()
+        .map(|record| serde_json::to_string(record).unwrap() + "\n");
+    assert_eq!(lines.collect::<String>(), GATED);
+}
+
+#[test]
+fn rows_of_a_gate_that_contradict_themselves_are_neither_written_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(&folder.path().join("records.jsonl")).unwrap();
+    let good = sample(GATED);
+    writer.write(&good.records[0]).unwrap();
+    type Damage = fn(&mut Gated);
+    let damages: [(Gate, Damage, &str); 11] = [
+        (
+            Gate::Passes,
+            |row| row.exit = 3,
+            "it passes with exit code 3",
+        ),
+        (
+            Gate::Passes,
+            |row| row.verdict = Gate::Fails,
+            "it fails with exit code 0",
+        ),
+        (
+            Gate::Fails,
+            |row| row.verdict = Gate::Passes,
+            "it passes with exit code 4",
+        ),
+        (Gate::Fails, |row| row.exit = 5, "it fails with exit code 5"),
+        (
+            Gate::Fails,
+            |row| row.command = None,
+            "it fails without a command",
+        ),
+        (
+            Gate::Fails,
+            |row| row.command = Some(" ".into()),
+            "it fails without a command",
+        ),
+        (
+            Gate::Inconclusive,
+            |row| row.exit = 1,
+            "it is inconclusive with exit code 1",
+        ),
+        (Gate::Passes, |row| row.check.clear(), "an empty check"),
+        (Gate::Passes, |row| row.subject.clear(), "an empty subject"),
+        (Gate::Passes, |row| row.found = " ".into(), "an empty found"),
+        (Gate::Fails, |row| row.allowed.clear(), "an empty allowed"),
+    ];
+    for (verdict, damage, want) in damages {
+        let row = good.gated().find(|row| row.verdict == verdict);
+        let mut row = row.unwrap().clone();
+        damage(&mut row);
+        let want = format!("gate's row of \"{}\": {want}", row.name());
+        let record = Record::Gated(row);
+        let error = writer.write(&record).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(&want), "{want}: {error}");
+        let line = serde_json::to_string(&record).unwrap();
+        let error = error_of(&format!("{MACHINE}\n{line}\n"));
+        let want = format!("records.jsonl line 2: {want}");
+        assert!(error.starts_with(&want), "{want}: {error}");
+    }
+}
+
+#[test]
 fn comparisons_that_contradict_themselves_are_neither_written_nor_read() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::create(&folder.path().join("records.jsonl")).unwrap();
     let good = sample(COMPARED);
-    writer.write(&good.records[0]).unwrap();
+    writer.write(&sample(GATED).records[0]).unwrap();
     let slower = good
         .comparisons()
         .find(|row| row.verdict == Compared::Slower);
@@ -178,7 +255,7 @@ fn evidence_that_contradicts_itself_is_neither_written_nor_read() {
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
     let good = sample(RECEIPTS);
-    writer.write(&sample(COMPARED).records[0]).unwrap();
+    writer.write(&sample(GATED).records[0]).unwrap();
     let receipt = good.receipts().last().unwrap().clone();
     let survivor = good.survivors().last().unwrap().clone();
     let name = "receipt of \"q64_decode/avx512vbmi/fills\": ";
@@ -255,7 +332,7 @@ fn each_record_is_in_the_file_as_soon_as_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let want = sample(COMPARED).records;
+    let want = sample(GATED).records;
     for (i, record) in want.iter().enumerate() {
         writer.write(record).unwrap();
         assert_eq!(
@@ -264,7 +341,7 @@ fn each_record_is_in_the_file_as_soon_as_it_is_written() {
         );
     }
     assert_eq!(read(&path).unwrap().records, want);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), COMPARED);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), GATED);
 }
 
 #[test]
@@ -272,7 +349,7 @@ fn the_writer_refuses_what_the_reader_would() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut writer = Writer::create(&path).unwrap();
-    let [Record::Machine(machine), rest @ ..] = &sample(COMPARED).records[..] else {
+    let [Record::Machine(machine), rest @ ..] = &sample(GATED).records[..] else {
         panic!()
     };
     let figure = |value, reason: Option<&str>| {
@@ -297,7 +374,7 @@ fn the_writer_refuses_what_the_reader_would() {
     assert!(refused(&rest[0]).ends_with("the first record must be the machine"));
     let mut future = machine.clone();
     future.schema = SCHEMA + 1;
-    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 3, not 4"));
+    assert!(refused(&Record::Machine(future)).ends_with("this crate writes schema 4, not 5"));
     writer.write(&Record::Machine(machine.clone())).unwrap();
     let mut refused = |record: &Record| writer.write(record).unwrap_err().to_string();
     assert!(
@@ -340,7 +417,7 @@ fn a_file_is_written_by_one_run_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.jsonl");
     let mut first = Writer::create(&path).unwrap();
-    first.write(&sample(COMPARED).records[0]).unwrap();
+    first.write(&sample(GATED).records[0]).unwrap();
     let second = Writer::create(&path).unwrap_err();
     assert_eq!(second.kind(), ErrorKind::ResourceBusy);
     assert!(second.to_string().contains("another run writes it"));
@@ -384,16 +461,16 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             MACHINE.replace(":1,", ":7,") + "\n",
-            "records.jsonl line 1: schema 7, this program reads schemas 1 to 3: read it with the program that wrote it, or a newer one",
+            "records.jsonl line 1: schema 7, this program reads schemas 1 to 4: read it with the program that wrote it, or a newer one",
         ),
         (
             MACHINE.replace(":1,", ":0,") + "\n",
-            "records.jsonl line 1: schema 0, this program reads schemas 1 to 3: run it again with this program",
+            "records.jsonl line 1: schema 0, this program reads schemas 1 to 4: run it again with this program",
         ),
         // In another schema the rest may be anything.
         (
-            "{\"record\":\"machine\",\"schema\":4}\n".into(),
-            "schema 4, this program reads schemas 1 to 3",
+            "{\"record\":\"machine\",\"schema\":5}\n".into(),
+            "schema 5, this program reads schemas 1 to 4",
         ),
         (
             "{\"record\":\"machine\"}\n".into(),
@@ -643,6 +720,72 @@ fn what_owes_no_path_is_not_called_not_executed() {
     assert_eq!(
         summary(&[mutate, mutants, row, end(0)]),
         "passed: 1 unavailable; 1.5 s; seed 7"
+    );
+}
+
+#[test]
+fn a_gate_passes_only_if_it_says_so_and_no_row_says_otherwise() {
+    let gate = Record::Run(sample(GATED).runs().next().unwrap().clone());
+    let row = |verdict, exit| {
+        let good = sample(GATED);
+        let row = good.gated().find(|row| row.verdict == verdict);
+        let mut row = row.unwrap().clone();
+        row.exit = exit;
+        Record::Gated(row)
+    };
+    let (passes, fails) = (row(Gate::Passes, 0), row(Gate::Fails, 3));
+    let unclear = |exit| row(Gate::Inconclusive, exit);
+    let path = |state| {
+        let mut row = sample(VERIFIED).paths().next().unwrap().clone();
+        row.state = state;
+        Record::Path(row)
+    };
+    let verify = Record::Run(sample(VERIFIED).runs().next().unwrap().clone());
+    let outcome = |run: &Record, rows: &[Record], exit| {
+        let (seconds, verdict) = (1.5, String::new());
+        let end = Record::End(End {
+            exit,
+            seconds,
+            verdict,
+        });
+        let rows = rows.iter().cloned();
+        Report {
+            source: String::new(),
+            records: [run.clone()].into_iter().chain(rows).chain([end]).collect(),
+            truncated: false,
+        }
+        .outcome()
+    };
+    let cases: [(&[Record], u8, Outcome); 13] = [
+        (&[passes.clone()], 0, Outcome::Passed),
+        (&[passes.clone(), unclear(0)], 0, Outcome::Passed),
+        // Its end is not believed.
+        (&[passes.clone(), fails.clone()], 0, Outcome::Failed),
+        (&[passes.clone(), fails.clone()], 4, Outcome::Failed),
+        (&[passes.clone(), fails], 5, Outcome::Failed),
+        (&[passes.clone(), unclear(5)], 0, Outcome::Inconclusive),
+        (&[passes.clone(), unclear(5)], 5, Outcome::Inconclusive),
+        // Nothing that was told is no pass.
+        (&[unclear(0), unclear(0)], 0, Outcome::Inconclusive),
+        (&[], 0, Outcome::NotExecuted),
+        (&[passes.clone()], 4, Outcome::NotExecuted),
+        (&[passes.clone()], 3, Outcome::Failed),
+        (
+            &[passes.clone(), path(State::NotExecuted)],
+            0,
+            Outcome::NotExecuted,
+        ),
+        (&[passes.clone()], 130, Outcome::Unfinished),
+    ];
+    for (rows, exit, want) in cases {
+        assert_eq!(outcome(&gate, rows, exit), want, "{rows:?}, exit {exit}");
+    }
+    // Of another verb the rows of a gate are no work.
+    let rows = std::slice::from_ref(&passes);
+    assert_eq!(outcome(&verify, rows, 0), Outcome::NotExecuted);
+    assert_eq!(
+        sample(GATED).summary(),
+        "failed: 16 rows of the gate: 4 fails, 2 inconclusive, 10 passes; 512.4 s; seed 20261201"
     );
 }
 

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::by_operation;
 use super::compared::{groups, place, words::in_a_line};
 use super::evidence::{Evidence, Subject};
+use super::{by_operation, gated};
 use crate::plain::{block, one_line};
 use crate::record::{Finding, PathRow};
-use crate::{Compared, Comparison, Outcome, Report, State};
+use crate::{Compared, Comparison, Gate, Gated, Outcome, Report, State};
 
 /// The report as JUnit XML: a suite per operation, a test case per path; and for comparisons a suite
-/// `comparison: ` and the operation, a test case per comparison.
+/// `comparison: ` and the operation, a test case per comparison. The rows of a gate are a suite `gate`,
+/// a test case per row with the check as its class.
 ///
 /// What a path executed and its mutation score are the output (`<system-out>`) of its case.
 /// Unavailable is `<skipped>` with the reason; failed and NOT EXECUTED are `<failure>`. A finding
 /// whose path has no row (the run was killed before the ledger) is a failed case too. Of
 /// comparisons, slower and void are `<failure>` with the numbers, inconclusive and no base
-/// `<skipped>` with the reason. Where no case says why the run as a whole is no pass, or where it did
+/// `<skipped>` with the reason. A gate's row that fails is `<failure>` with its command, an
+/// inconclusive one `<skipped>` with what was found. Where no case says why the run as a whole is no pass, or where it did
 /// not finish, a suite `run` with one failed case does, so that the document is green only for
 /// [`Outcome::Verified`] and [`Outcome::Passed`]. It is red for them too where a comparison is void:
 /// a run may pass beside one, but that row has shown nothing.
@@ -93,6 +95,15 @@ pub fn junit(report: &Report) -> String {
         }
         document.add_test_suite(suite);
     }
+    let rows = gated::sorted(report);
+    if !rows.is_empty() {
+        let mut suite = TestSuite::new("gate");
+        for row in rows {
+            told |= row.verdict == Gate::Fails;
+            suite.add_test_case(gate(row));
+        }
+        document.add_test_suite(suite);
+    }
     let outcome = report.outcome();
     if outcome == Outcome::Unfinished || (!outcome.is_pass() && !told) {
         let why = match report.end() {
@@ -143,6 +154,31 @@ fn compared(row: &Comparison, suite: &str) -> TestCase {
     if let Ok(time) = Duration::try_from_secs_f64(row.seconds) {
         case.set_time(time);
     }
+    case
+}
+
+/// A row of a gate, with what was found and what is allowed.
+fn gate(row: &Gated) -> TestCase {
+    let said = one_line(&format!("{}; allowed: {}", row.found, row.allowed));
+    let repeat = row
+        .command
+        .as_deref()
+        .map(|command| format!("repeat {}", one_line(command)));
+    let mut status = match row.verdict {
+        Gate::Passes => TestCaseStatus::success(),
+        Gate::Fails => failure(row.verdict.word(), &said, &[]),
+        Gate::Inconclusive => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("{}: {said}", row.verdict));
+            status
+        }
+    };
+    if let Some(repeat) = repeat.filter(|_| row.verdict != Gate::Passes) {
+        status.set_description(repeat);
+    }
+    let mut case = TestCase::new(one_line(&row.subject), status);
+    case.set_classname(one_line(&row.check));
+    case.set_system_out(format!("{}: {said}", row.verdict));
     case
 }
 

@@ -5,20 +5,23 @@ use super::compared::{calibrated, groups as compared_groups};
 use super::evidence::Evidence;
 use super::times::Times;
 use super::words::Table;
-use super::{by_operation, other_figures, remark, value_of};
+use super::{by_operation, gated, other_figures, remark, value_of};
 use crate::number::grouped;
 use crate::plain::{block, one_line};
 use crate::record::{Finding, PathRow};
-use crate::{Outcome, Report, State};
+use crate::{Gate, Gated, Outcome, Report, State};
 
 /// How many findings are written out, how many lines of each dump, and how many rows of a table: a
 /// step summary on GitHub may have 1 MiB.
 const FINDINGS: usize = 20;
 const DUMP_LINES: usize = 64;
 const ROWS: usize = 200;
+/// How many rows of a gate there are in a table: a comment on a pull request may have 65,536 characters.
+const GATED: usize = 80;
 
 /// The report as GitHub-flavoured Markdown, fit for `$GITHUB_STEP_SUMMARY`: the outcome and what
-/// failed first, then the ledger.
+/// failed first, then the ledger. Of a gate, fit for a comment on a pull request: what fails, each with its command, what is
+/// inconclusive, and, folded, what passes.
 ///
 /// Text from records is escaped: it shows as it is, and can open neither a link, a table cell nor
 /// an HTML element. At most 20 findings are written out; what is left out is said.
@@ -39,6 +42,7 @@ pub fn markdown(report: &Report) -> String {
     }
     out += &format!("{}.\n\n", report.summary_numbers(','));
 
+    out += &gate(report);
     let findings: Vec<&Finding> = report.findings().collect();
     if !findings.is_empty() {
         out += "#### Findings\n\n";
@@ -77,7 +81,7 @@ pub fn markdown(report: &Report) -> String {
             let name = if name.is_empty() {
                 "the run".to_owned()
             } else {
-                code(&name).replace('|', "\\|")
+                cell(&name)
             };
             let [quantity, split, value, reason] = [
                 &figure.quantity,
@@ -107,13 +111,84 @@ pub fn markdown(report: &Report) -> String {
     out
 }
 
+/// What does not pass a gate is written out; what passes is folded.
+fn gate(report: &Report) -> String {
+    let [fails, unclear, passes] = Gate::ALL.map(|verdict| gated::of(report, verdict));
+    let mut out = String::new();
+    if !fails.is_empty() {
+        out += "#### Fails\n\n";
+        fails
+            .iter()
+            .take(FINDINGS)
+            .for_each(|row| out += &of_failed(row));
+        out += &left_out(fails.len(), FINDINGS);
+    }
+    if !unclear.is_empty() {
+        out += &format!("#### Inconclusive\n\n{}", of_gated(&unclear, true));
+    }
+    if !passes.is_empty() {
+        let rows = if passes.len() == 1 { "row" } else { "rows" };
+        out += &format!(
+            "<details><summary>Passes: {} {rows}</summary>\n\n",
+            passes.len()
+        );
+        out += &of_gated(&passes, false);
+        out += "</details>\n\n";
+    }
+    out
+}
+
+fn of_failed(row: &Gated) -> String {
+    let mut out = format!(
+        "**{}** {} {}: {}; allowed: {}\n\n",
+        row.verdict,
+        escaped(&row.check),
+        code(&row.subject),
+        escaped(&row.found),
+        escaped(&row.allowed)
+    );
+    if let Some(command) = &row.command {
+        out += "Repeat it with\n\n";
+        out += &fenced(&one_line(command));
+    }
+    out
+}
+
+/// Rows of one verdict, with their commands where somebody may want them.
+fn of_gated(rows: &[&Gated], commands: bool) -> String {
+    let mut out = "| check | subject | found | allowed |".to_owned();
+    out += if commands {
+        " repeat it with |\n|---|---|---|---|---|\n"
+    } else {
+        "\n|---|---|---|---|\n"
+    };
+    for row in rows.iter().take(GATED) {
+        let [check, found, allowed] =
+            [&row.check, &row.found, &row.allowed].map(|text| escaped(text));
+        out += &format!("| {check} | {} | {found} | {allowed} |", cell(&row.subject));
+        if commands {
+            let command = row.command.as_deref().map(cell).unwrap_or_default();
+            out += &format!(" {command} |");
+        }
+        out.push('\n');
+    }
+    out + "\n" + &left_out(rows.len(), GATED)
+}
+
+/// How many rows are more than are shown.
+fn left_out(rows: usize, shown: usize) -> String {
+    match rows.saturating_sub(shown) {
+        0 => String::new(),
+        left => format!("And {left} more rows; the records have them all.\n\n"),
+    }
+}
+
 fn of_row(row: &PathRow) -> String {
     let state = match row.state {
         State::Verified | State::Unavailable => row.state.to_string(),
         State::Failed | State::NotExecuted => format!("**{}**", row.state),
     };
-    // GFM splits cells before it reads code spans, so a bar is escaped even in one.
-    let name = code(&row.name()).replace('|', "\\|");
+    let name = cell(&row.name());
     let errors = row.errors.as_deref().map(escaped).unwrap_or_default();
     format!(
         "| {name} | {state} | {} | {errors} | {} |\n",
@@ -148,7 +223,7 @@ fn of_table(table: &Table) -> String {
         }
         out.push('\n');
         for (n, row) in table.rows.iter().take(ROWS).enumerate() {
-            let name = code(&row[0]).replace('|', "\\|");
+            let name = cell(&row[0]);
             let mut words: Vec<String> = row[1..].iter().map(|word| escaped(word)).collect();
             if table.alarming.get(n) == Some(&true) {
                 let word = &mut words[table.numbers];
@@ -158,10 +233,7 @@ fn of_table(table: &Table) -> String {
         }
         out.push('\n');
     }
-    if table.rows.len() > ROWS {
-        let left = table.rows.len() - ROWS;
-        out += &format!("And {left} more rows; the records have them all.\n\n");
-    }
+    out += &left_out(table.rows.len(), ROWS);
     for note in &table.notes {
         out += &format!("{}\n\n", escaped(note));
     }
@@ -220,6 +292,16 @@ fn code(text: &str) -> String {
         ""
     };
     format!("{ticks}{space}{text}{space}{ticks}")
+}
+
+/// Text as a code span in a cell. Cells are split before code spans are read, and a bar is no end of one
+/// only behind a single backslash, which a code span cannot give it if the text has one there already.
+fn cell(text: &str) -> String {
+    if text.contains('|') {
+        format!("<code>{}</code>", escaped(text))
+    } else {
+        code(text)
+    }
 }
 
 /// Lines as a code block.

@@ -1,8 +1,10 @@
 //! What is shown from the records: pure functions of a [`Report`], one file each.
 
+mod annotations;
 mod chart;
 mod compared;
 mod evidence;
+mod gated;
 mod junit;
 mod markdown;
 mod page;
@@ -11,6 +13,7 @@ mod text;
 mod times;
 mod words;
 
+pub use annotations::annotations;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use page::page;

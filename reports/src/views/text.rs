@@ -9,27 +9,27 @@ use super::compared::words::{FOLDED, calibrations};
 use super::compared::{calibrated, groups};
 use super::evidence::Evidence;
 use super::times::Times;
-use super::{CASES, by_operation, other_figures, palette, remark, value_of, words};
+use super::{CASES, by_operation, gated, other_figures, palette, remark, value_of, words};
 use crate::number::{grouped, measured};
 use crate::plain::{block, one_line};
 use crate::record::{Figure, Finding};
-use crate::{Outcome, Report, State};
+use crate::{Gate, Outcome, Report, State};
 
 /// How many tables of details a reader of a terminal is shown: those of a few operations.
 const DETAILS: usize = 48;
 
-/// Where the last column, free text, is wrapped.
+/// Where the last column, free text, is wrapped, and what a gate has found.
 const REMARK_WIDTH: u16 = 56;
 
 /// The ledger as a table for a terminal, one row per path, then the findings, then one line of
-/// summary.
+/// summary. Of a gate its table, then the commands that repeat what does not pass.
 ///
-/// With `color`, states and the outcome are written in colours (ANSI escape sequences); the words
+/// With `color`, states, verdicts of a gate and the outcome are written in colours (ANSI escape sequences); the words
 /// stay the same. The width does not depend on the terminal. Control characters in records are
 /// shown as escapes.
 #[must_use]
 pub fn text(report: &Report, color: bool) -> String {
-    let mut out = String::new();
+    let mut out = gate(report, color);
     if report.paths().next().is_some() {
         out += &ledger(report, color);
         out.push('\n');
@@ -94,6 +94,43 @@ pub fn text(report: &Report, color: bool) -> String {
     out
 }
 
+/// The rows of a gate, then the commands of those that do not pass.
+fn gate(report: &Report, color: bool) -> String {
+    let rows = gated::sorted(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = ["check", "subject", "verdict", "found", "allowed"];
+    let mut table = plain_table(&header, 0..0);
+    if let Some(found) = table.column_mut(3) {
+        let most = Width::Fixed(REMARK_WIDTH);
+        found.set_constraint(ColumnConstraint::UpperBoundary(most));
+    }
+    for row in &rows {
+        table.add_row([
+            one_line(&row.check),
+            one_line(&row.subject),
+            row.verdict.word().to_owned(),
+            one_line(&row.found),
+            one_line(&row.allowed),
+        ]);
+    }
+    let mut out = lines(&table);
+    if color {
+        let words = Gate::ALL.map(|verdict| (verdict.word(), color_of_gate(verdict)));
+        out = painted_column(&out, "verdict", &words);
+    }
+    out.push('\n');
+    for row in rows.iter().filter(|row| row.verdict != Gate::Passes) {
+        if let Some(command) = &row.command {
+            let verdict = painted(row.verdict.word(), color_of_gate(row.verdict), color);
+            out += &format!("{verdict}: {}\n", one_line(&row.name()));
+            out += &format!("  repeat  {}\n\n", one_line(command));
+        }
+    }
+    out
+}
+
 fn ledger(report: &Report, color: bool) -> String {
     let mut table = plain_table(
         &[
@@ -123,26 +160,26 @@ fn ledger(report: &Report, color: bool) -> String {
     if !color {
         return plain;
     }
-    // The table counts an escape sequence as if it were seen, so the words are painted when all is
-    // laid out: where the header says `state`, a line has the word of a state or, where a cell was
-    // wrapped, nothing.
-    let column = plain.find("state").unwrap_or(0);
     let states = [
         State::Verified,
         State::Failed,
         State::Unavailable,
         State::NotExecuted,
     ];
+    let words = states.map(|state| (state.word(), color_of_state(state)));
+    painted_column(&plain, "state", &words)
+}
+
+/// The table with the words of one column in their colours. The table counts an escape sequence as if
+/// it were seen, so they are painted when all is laid out: where the header has the column's name, a
+/// line has one of its words or, where a cell was wrapped, nothing.
+fn painted_column(plain: &str, name: &str, words: &[(&str, &str)]) -> String {
+    let column = plain.find(name).unwrap_or(0);
     let paint = |line: &str| {
         let (before, after) = line.split_at_checked(column)?;
-        let state = states
-            .into_iter()
-            .find(|state| after.starts_with(state.word()))?;
-        let (word, rest) = after.split_at(state.word().len());
-        Some(format!(
-            "{before}{}{rest}\n",
-            painted(word, color_of_state(state), true)
-        ))
+        let (word, code) = words.iter().find(|(word, _)| after.starts_with(word))?;
+        let rest = &after[word.len()..];
+        Some(format!("{before}{}{rest}\n", painted(word, code, true)))
     };
     plain
         .lines()
@@ -275,6 +312,14 @@ fn color_of_state(state: State) -> &'static str {
         State::Verified => "32",
         State::Failed | State::NotExecuted => "1;31",
         State::Unavailable => "33",
+    }
+}
+
+fn color_of_gate(verdict: Gate) -> &'static str {
+    match verdict {
+        Gate::Passes => "32",
+        Gate::Fails => "1;31",
+        Gate::Inconclusive => "33",
     }
 }
 

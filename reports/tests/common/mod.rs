@@ -1,14 +1,14 @@
 //! Records for the tests: made-up runs, kept as files, and arbitrary ones. And a reader of pages.
 #![allow(
     dead_code,
-    reason = "four test programs compile this module, and none needs all of it"
+    reason = "six test programs compile this module, and none needs all of it"
 )]
 
 use std::collections::BTreeMap;
 
 use pathproof_reports::{
-    Calibration, Compared, Comparison, End, Figure, Finding, Machine, PathRow, Ratio, Receipt,
-    Record, Report, Run, SCHEMA, Side, State, Survivor, read_from,
+    Calibration, Compared, Comparison, End, Figure, Finding, Gate, Gated, Machine, PathRow, Ratio,
+    Receipt, Record, Report, Run, SCHEMA, Side, State, Survivor, read_from,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -31,6 +31,9 @@ pub(crate) const RECEIPTS: &str = include_str!("../samples/receipts.jsonl");
 /// Comparisons of two operations with each verdict, against a revision and against another path; and
 /// calibrations of two conditions and of a way of comparing that is known to be worse.
 pub(crate) const COMPARED: &str = include_str!("../samples/compared.jsonl");
+
+/// A gate of 16 rows, four of which fail and two of which are inconclusive.
+pub(crate) const GATED: &str = include_str!("../samples/gated.jsonl");
 
 pub(crate) fn sample(text: &str) -> Report {
     read_from(text.as_bytes(), "records.jsonl").unwrap()
@@ -63,6 +66,36 @@ pub(crate) fn cells_of_rows(table: &Document<'_>) -> Vec<Vec<String>> {
 
 pub(crate) fn attribute(node: Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).unwrap().parse().unwrap()
+}
+
+/// How many rows the tables of a Markdown text have, each of which has as many cells as the row of
+/// dashes of its table.
+pub(crate) fn markdown_rows(shown: &str) -> usize {
+    // GFM takes the character behind a backslash for itself, also in a code span.
+    let bars = |line: &str| {
+        let (mut bars, mut chars) = (0, line.chars());
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => drop(chars.next()),
+                '|' => bars += 1,
+                _ => {}
+            }
+        }
+        bars
+    };
+    let (mut rows, mut lines) = (0, shown.lines().peekable());
+    while let Some(header) = lines.next() {
+        if !lines.peek().is_some_and(|line| line.starts_with("|---")) {
+            continue;
+        }
+        let columns = bars(lines.next().unwrap());
+        assert_eq!(bars(header), columns, "{header}");
+        while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
+            assert_eq!(bars(line), columns, "{line}");
+            rows += 1;
+        }
+    }
+    rows
 }
 
 /// Texts of all pictures: none touches another or leaves its picture.
@@ -433,6 +466,43 @@ fn any_calibration_at_all() -> impl Strategy<Value = Record> {
     })
 }
 
+prop_compose! {
+    /// A row of a gate whose exit code is its verdict's.
+    fn any_gated()(
+        check in prop_oneof![2 => Just("times".to_owned()), 1 => any_text()], text in vec(any_text(), 3),
+        verdict in proptest::sample::select(Gate::ALL.to_vec()), n in 0..4u8, command in maybe(),
+    ) -> Record {
+        let [subject, found, allowed] = text.try_into().unwrap();
+        let exit = match verdict {
+            Gate::Passes => 0,
+            Gate::Fails => 1 + n,
+            Gate::Inconclusive => 5 * (n % 2),
+        };
+        // What is empty says nothing, and what fails can be repeated.
+        let command = match verdict {
+            Gate::Fails => Some(format!("gate {}", command.unwrap_or_default())),
+            _ => command,
+        };
+        let [check, subject, found, allowed] = [check, subject, found, allowed].map(|text| format!("a{text}"));
+        Record::Gated(Gated { check, subject, verdict, found, allowed, exit, command })
+    }
+}
+
+/// The same, and rows that contradict themselves, as only a program can build them.
+fn any_gated_at_all() -> impl Strategy<Value = Record> {
+    (any_gated(), option::of((any::<u8>(), any_text()))).prop_map(|(record, damage)| {
+        match (record, damage) {
+            (Record::Gated(row), Some((exit, subject))) => Record::Gated(Gated {
+                exit,
+                subject,
+                command: None,
+                ..row
+            }),
+            (record, _) => record,
+        }
+    })
+}
+
 fn any_end(seconds: impl Strategy<Value = f64>) -> impl Strategy<Value = Record> {
     (any::<u8>(), seconds, any_text()).prop_map(|(exit, seconds, verdict)| {
         Record::End(End {
@@ -456,6 +526,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         any_survivor(),
         any_comparison(),
         any_calibration(),
+        any_gated(),
         any_end(finite())
     ]
 }
@@ -473,6 +544,7 @@ pub(crate) fn any_report() -> impl Strategy<Value = Report> {
             any_survivor(),
             any_comparison_at_all(),
             any_calibration_at_all(),
+            any_gated_at_all(),
             any_end(ANY),
             any_machine()
         ]

@@ -2,6 +2,7 @@
 
 mod compared;
 mod evidence;
+mod gated;
 mod times;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -38,7 +39,10 @@ const FEW: usize = 4;
 pub fn page(reports: &[Report]) -> String {
     let title = match reports {
         [] => "pathproof: no records".to_owned(),
-        [one] => format!("{}: {}", one.outcome(), one_line(&name_of(one))),
+        // What a gate is made of may come out otherwise than the gate, whose policy decides.
+        [one, rest @ ..] if rest.is_empty() || one.gated().next().is_some() => {
+            format!("{}: {}", one.outcome(), one_line(&name_of(one)))
+        }
         many => {
             let worst = many
                 .iter()
@@ -108,19 +112,24 @@ fn section(report: &Report, peers: &[&str]) -> Markup {
     let (times, bars) = (Times::of(report), Bars::of(report));
     let evidence = Evidence::of(report);
     let compares = report.comparisons().next().is_some() || report.calibrations().next().is_some();
-    let measures = compares || !times.operations.is_empty() || !evidence.is_empty();
+    let gates = report.gated().next().is_some();
+    let measures = compares || gates || !times.operations.is_empty() || !evidence.is_empty();
     html! {
         section.report {
             h1 { (one_line(&name_of(report))) }
             (banner(report))
+            (gated::section(report))
             (facts(report))
             @if !findings.is_empty() {
                 h2 { "Findings" }
                 @for finding in findings { (of_finding(finding)) }
             }
             (compared::section(report))
-            h2 { "Ledger" }
-            (ledger(report))
+            // The ledgers of a gate are those of its parts.
+            @if !gates || report.paths().next().is_some() {
+                h2 { "Ledger" }
+                (ledger(report))
+            }
             (evidence::section(&evidence, peers))
             (times::section(&times, peers))
             // A run that measures, compares or steps may check without recording kinds.

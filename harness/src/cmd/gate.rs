@@ -554,7 +554,7 @@ impl Run<'_> {
             }
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-            eprint!("{}", pathproof_reports::markdown(report)); // FIXME annotations
+            eprint!("{}", pathproof_reports::annotations(report));
         }
         Ok(())
     }

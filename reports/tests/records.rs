@@ -756,8 +756,9 @@ fn a_gate_passes_only_if_it_says_so_and_no_row_says_otherwise() {
         }
         .outcome()
     };
+    let alone = std::slice::from_ref(&passes);
     let cases: [(&[Record], u8, Outcome); 13] = [
-        (&[passes.clone()], 0, Outcome::Passed),
+        (alone, 0, Outcome::Passed),
         (&[passes.clone(), unclear(0)], 0, Outcome::Passed),
         // Its end is not believed.
         (&[passes.clone(), fails.clone()], 0, Outcome::Failed),
@@ -768,21 +769,20 @@ fn a_gate_passes_only_if_it_says_so_and_no_row_says_otherwise() {
         // Nothing that was told is no pass.
         (&[unclear(0), unclear(0)], 0, Outcome::Inconclusive),
         (&[], 0, Outcome::NotExecuted),
-        (&[passes.clone()], 4, Outcome::NotExecuted),
-        (&[passes.clone()], 3, Outcome::Failed),
+        (alone, 4, Outcome::NotExecuted),
+        (alone, 3, Outcome::Failed),
         (
             &[passes.clone(), path(State::NotExecuted)],
             0,
             Outcome::NotExecuted,
         ),
-        (&[passes.clone()], 130, Outcome::Unfinished),
+        (alone, 130, Outcome::Unfinished),
     ];
     for (rows, exit, want) in cases {
         assert_eq!(outcome(&gate, rows, exit), want, "{rows:?}, exit {exit}");
     }
     // Of another verb the rows of a gate are no work.
-    let rows = std::slice::from_ref(&passes);
-    assert_eq!(outcome(&verify, rows, 0), Outcome::NotExecuted);
+    assert_eq!(outcome(&verify, alone, 0), Outcome::NotExecuted);
     assert_eq!(
         sample(GATED).summary(),
         "failed: 16 rows of the gate: 4 fails, 2 inconclusive, 10 passes; 512.4 s; seed 20261201"

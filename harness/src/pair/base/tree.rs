@@ -216,6 +216,8 @@ fn lay(archive: impl Read, tree: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
             files.insert(path);
         }
     }
+    // Behind the end of the archive git pads it: whoever stops reading there may end git by SIGPIPE.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink())?;
     Ok(files)
 }
 
@@ -280,6 +282,16 @@ mod tests {
             builder.append(&header, text.as_bytes()).unwrap();
         }
         builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn an_archive_is_read_to_its_last_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut padded = archive(&[("file", "1")]);
+        padded.resize(1 << 20, 0);
+        let mut rest = padded.as_slice();
+        lay(&mut rest, folder.path()).unwrap();
+        assert_eq!(rest, []);
     }
 
     #[test]

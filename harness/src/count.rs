@@ -275,6 +275,67 @@ fn line_of(receipts: &[Receipt]) -> Result<Line, String> {
 
 // ------------------------------------------------------------------------------------------ against another count
 
+/// Percent by which counts may exceed those of a base.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tolerances {
+    pub(crate) usual: f64,
+    pub(crate) of: BTreeMap<String, f64>,
+}
+
+impl std::fmt::Display for Tolerances {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} %", self.usual)?;
+        let mut of = self.of.iter();
+        of.try_for_each(|(name, of)| write!(f, ", {name} {of} %"))
+    }
+}
+
+impl Tolerances {
+    pub(crate) fn of(&self, operation: &str) -> f64 {
+        *self.of.get(operation).unwrap_or(&self.usual)
+    }
+
+    /// Whether this can be a tolerance: a percentage from 0 on.
+    pub(crate) fn allows(percent: f64) -> bool {
+        percent.is_finite() && percent >= 0.0
+    }
+
+    /// As `count --tolerance` takes them.
+    pub(crate) fn argument(&self) -> String {
+        let of = self.of.iter().map(|(name, of)| format!(",{name}={of}"));
+        self.usual.to_string() + &of.collect::<String>()
+    }
+
+    /// From `0.5`, or `0.5,q64_encode=1`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "--tolerance {text:?}: a percentage from 0 on was expected, as in 0.5, and after it those of single operations, as in 0.5,q64_encode=1"
+            )
+        };
+        let mut all = Self::default();
+        for (n, part) in text.split(',').enumerate() {
+            let (name, percent) = match part.split_once('=') {
+                Some((name, percent)) => (Some(name.trim()), percent),
+                None => (None, part),
+            };
+            let percent = percent.trim().parse().map_err(|_| wrong())?;
+            if !Self::allows(percent) {
+                return Err(wrong());
+            }
+            match name {
+                None if n == 0 => all.usual = percent,
+                None => return Err(wrong()),
+                Some(name) => _ = all.of.insert(name.into(), percent),
+            }
+        }
+        Ok(all)
+    }
+}
+
 /// A path's own count at one length, here and in the base.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Change {
@@ -316,7 +377,7 @@ fn counts<'a>(
 pub(crate) fn against(
     base: &Report,
     here: &Report,
-    tolerance: f64,
+    tolerance: &Tolerances,
     missing: &dyn Fn(&str) -> Option<String>,
 ) -> Against {
     let (before, now) = (counts(base.receipts()), counts(here.receipts()));
@@ -330,7 +391,9 @@ pub(crate) fn against(
         for (length, now) in now {
             if let Some(before) = before.get(length) {
                 against.common += 1;
-                against.changes.extend(change(before, now, tolerance));
+                against
+                    .changes
+                    .extend(change(before, now, tolerance.of(name[0])));
             }
         }
         against
@@ -532,6 +595,21 @@ mod tests {
     }
 
     #[test]
+    fn tolerances_are_of_all_and_of_single_operations() {
+        let all = Tolerances::parse("0.5,q64_encode=1, top_k_q64 = 2").expect("tolerances");
+        assert_eq!(
+            ["q64_encode", "top_k_q64", "other"].map(|of| all.of(of)),
+            [1.0, 2.0, 0.5]
+        );
+        assert_eq!(Tolerances::parse(&all.argument()), Ok(all.clone()));
+        assert_eq!(all.to_string(), "0.5 %, q64_encode 1 %, top_k_q64 2 %");
+        assert_eq!(Tolerances::parse("a=1").expect("only one").usual, 0.0);
+        for bad in ["", "-1", "inf", "NaN", "1,2", "a=", "a=b", "1,", "a=-1"] {
+            assert!(Tolerances::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn growth_is_named_and_within_the_tolerance_allowed() {
         let base = report([receipt("avx2", 64, &[("vpaddb", 100), ("mov", 100)])]);
         let now = report([receipt(
@@ -540,7 +618,11 @@ mod tests {
             &[("vpaddb", 104), ("mov", 99), ("nop", 1)],
         )]);
         let of = |tolerance| {
-            let all = against(&base, &now, tolerance, &|_| None);
+            let tolerance = Tolerances {
+                usual: tolerance,
+                ..Tolerances::default()
+            };
+            let all = against(&base, &now, &tolerance, &|_| None);
             let [change] = &all.changes[..] else {
                 panic!("{all:?}")
             };
@@ -553,16 +635,16 @@ mod tests {
             Some("200 to 204 instructions: vpaddb +4, nop +1; gone: mov -1")
         );
         assert!(of(1.9).0 && !of(2.0).0);
-        let fewer = against(&now, &base, 0.0, &|_| None);
+        let fewer = against(&now, &base, &Tolerances::default(), &|_| None);
         assert!(!fewer.changes[0].grown && fewer.changes[0].figure.value < Some(1.0));
-        let same = against(&base, &base, 0.0, &|_| None);
+        let same = against(&base, &base, &Tolerances::default(), &|_| None);
         assert_eq!((same.common, same.changes.len()), (1, 0));
         // What is paid for with as many others is a change and no growth.
         let other = report([receipt("avx2", 64, &[("vpaddb", 99), ("mov", 101)])]);
-        let other = against(&base, &other, 0.0, &|_| None);
+        let other = against(&base, &other, &Tolerances::default(), &|_| None);
         assert!(!other.changes[0].grown, "{other:?}");
         let none = report([receipt("avx2", 64, &[])]);
-        let from_none = against(&none, &base, 0.0, &|_| None);
+        let from_none = against(&none, &base, &Tolerances::default(), &|_| None);
         assert!(from_none.changes[0].grown && from_none.changes[0].figure.value.is_none());
     }
 
@@ -581,7 +663,7 @@ mod tests {
         ]);
         let missing =
             |name: &str| (name == "op/avx512/fills").then(|| "this CPU lacks it".to_string());
-        let all = against(&base, &now, 0.0, &missing);
+        let all = against(&base, &now, &Tolerances::default(), &missing);
         assert_eq!((all.common, all.changes.len()), (1, 0));
         let said: Vec<(String, &str)> = all
             .remarks

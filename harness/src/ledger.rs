@@ -26,6 +26,17 @@ pub(crate) mod exit {
     pub(crate) const INCONCLUSIVE: u8 = 5;
 }
 
+/// What is owed beyond what any run owes.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    /// ISAs and paths that must have been verified.
+    pub(crate) require: Vec<String>,
+    /// Whether every path needs a receipt, also where none can be had.
+    pub(crate) receipts: bool,
+    /// Paths that are promised, and that the program does not have.
+    pub(crate) missing: Vec<String>,
+}
+
 /// What the paths of a run have been through so far.
 pub(crate) struct Ledger<'a> {
     catalog: &'a Catalog,
@@ -225,19 +236,26 @@ impl<'a> Ledger<'a> {
     }
 
     /// What was required and is not verified, a line for each name and reason.
-    pub(crate) fn unmet(&self, required: &[String], receipts: bool) -> Vec<String> {
-        let mut unmet = Vec::new();
+    pub(crate) fn unmet(&self, owed: &Owed) -> Vec<String> {
+        let missing = owed.missing.iter();
+        let mut unmet: Vec<String> = missing
+            .map(|name| format!("{name} is promised, and this program has no such path"))
+            .collect();
         let mut without: BTreeMap<&str, usize> = BTreeMap::new();
         for evidence in self.evidence.values() {
-            if let (true, Evidence::NotMeasurable(why)) = (receipts, evidence) {
+            if let (true, Evidence::NotMeasurable(why)) = (owed.receipts, evidence) {
                 *without.entry(why).or_default() += 1;
             }
         }
         unmet.extend(without.iter().map(|(why, count)| {
             format!("receipts are required, and {count} path(s) have none: {why}")
         }));
-        for name in required {
-            let of_name = || self.subjects().filter(|(_, _, entry)| entry.is_of(name));
+        for name in &owed.require {
+            let of_name = || {
+                let operation = |o: usize| &self.catalog.operations[o];
+                self.subjects()
+                    .filter(move |(o, s, _)| operation(*o).is_meant(*s, name))
+            };
             if of_name().next().is_none() {
                 unmet.push(format!(
                     "{name} is required, and the filter leaves no path of that name"
@@ -259,7 +277,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The exit code and one sentence for it.
-    pub(crate) fn verdict(&self, required: &[String], receipts: bool) -> (u8, String) {
+    pub(crate) fn verdict(&self, asked: &Owed) -> (u8, String) {
         let any = |state, peer: Option<bool>| {
             let mut rows = self.subjects();
             rows.any(|(o, s, e)| {
@@ -268,7 +286,7 @@ impl<'a> Ledger<'a> {
         };
         // Peers are not owed, unless nothing else was asked for.
         let owed = self.subjects().any(|(_, _, e)| !e.peer).then_some(false);
-        let unmet = self.unmet(required, receipts);
+        let unmet = self.unmet(asked);
         let code = if any(State::Failed, None) {
             exit::FINDING
         } else if !any(State::Verified, owed) || any(State::NotExecuted, None) || !unmet.is_empty()

@@ -30,6 +30,8 @@ mod count;
 mod desk;
 mod fuzz;
 #[cfg(feature = "cli")]
+mod gate;
+#[cfg(feature = "cli")]
 mod ledger;
 #[cfg(feature = "cli")]
 mod machine;
@@ -46,6 +48,8 @@ mod perf;
 mod plan;
 #[cfg(feature = "cli")]
 mod receipt;
+#[cfg(feature = "cli")]
+mod select;
 #[cfg(feature = "cli")]
 mod shrink;
 #[cfg(feature = "cli")]

@@ -526,6 +526,21 @@ struct Judge<'a> {
     reference: &'a BTreeMap<String, u64>,
 }
 
+/// How a path can break a promise, as its findings' verdicts say it.
+const PROMISES: [&str; 6] = [
+    "promise not kept",
+    "forbidden feature",
+    "another path's code",
+    "allocates",
+    "copies",
+    "calling convention",
+];
+
+/// Whether a finding's verdict is one of a receipt's, and not of a verification's.
+pub(crate) fn is_broken_promise(verdict: &str) -> bool {
+    PROMISES.contains(&verdict)
+}
+
 /// A promise that receipts show to be broken.
 struct Broken {
     kind: &'static str,
@@ -646,6 +661,7 @@ impl Judge<'_> {
         let entry = self.entry();
         let mut broken = Vec::new();
         let mut add = |kind, detail| {
+            debug_assert!(is_broken_promise(kind), "{kind} is in the list");
             broken.push(Broken {
                 kind,
                 detail,

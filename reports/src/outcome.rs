@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::compared::Compared;
+use crate::gated::{Gate, Gated};
 use crate::number::grouped;
 use crate::read::Report;
 use crate::record::{Run, State};
@@ -16,13 +17,15 @@ pub enum Outcome {
     /// The run ended with exit code 0, owes no path that it would have had to verify, such as a run
     /// of mutants, and has something to show for it.
     Passed,
-    /// A path or a peer failed or came out slower, or the run ended with an exit code of failure.
+    /// A path or a peer failed or came out slower, a gate's row fails, or the run ended with an exit
+    /// code of failure.
     Failed,
     /// No path was verified, or a path that could have run did not. Never a pass.
     NotExecuted,
     /// Every path that ran was verified, and one that was required could not run (exit code 4).
     Missing,
-    /// The run says itself that it cannot tell (exit code 5).
+    /// The run says itself that it cannot tell (exit code 5), or a gate does of a row that it had to
+    /// tell of, or of each.
     Inconclusive,
     /// There is no end record, or it says that the run was interrupted: what is there is a
     /// beginning.
@@ -90,7 +93,7 @@ impl Report {
     }
 
     /// What the run amounts to. The exit code alone is not believed: a run that says 0 beside a
-    /// failed row, or a comparison that came out slower, has failed.
+    /// failed row, a comparison that came out slower or a gate's row that fails, has failed.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let tally = self.tally();
@@ -98,6 +101,7 @@ impl Report {
             .comparisons()
             .any(|row| row.verdict == Compared::Slower);
         let broken = slower
+            || self.gated().any(|row| row.verdict == Gate::Fails)
             || self.findings().next().is_some()
             || self.paths().any(|row| row.state == State::Failed);
         // A run of peers alone, such as the replay of a peer's case, verifies no path and owes none.
@@ -109,6 +113,7 @@ impl Report {
         match self.end().map(|end| end.exit) {
             None | Some(130) => Outcome::Unfinished,
             _ if broken => Outcome::Failed,
+            Some(0) if tally.not_executed == 0 && self.cannot_tell() => Outcome::Inconclusive,
             Some(0) if self.owes_no_path() => Outcome::Passed,
             Some(0 | 4) if nothing || tally.not_executed > 0 => Outcome::NotExecuted,
             Some(0) => Outcome::Verified,
@@ -118,10 +123,18 @@ impl Report {
         }
     }
 
+    /// Whether a gate has a row that it had to tell of and could not, or has told nothing of any.
+    fn cannot_tell(&self) -> bool {
+        let rows: Vec<&Gated> = self.gated().collect();
+        let none = rows.iter().all(|row| row.verdict != Gate::Passes);
+        rows.iter().any(|row| row.exit == 5) || (none && !rows.is_empty())
+    }
+
     /// Whether no path had to be verified, and yet something was done. What verifies nothing is known
     /// by its verb, and of a run that says that it has passed the work must be in the records: the
-    /// mutants, the inputs, the comparisons of which the answer was known. Any other verb owes rows,
-    /// and a path that could have run is owed whatever the verb.
+    /// mutants, the inputs, the comparisons of which the answer was known, the rows of the gate, whose
+    /// parts have records of their own. Any other verb owes rows, and a path that could have run is
+    /// owed whatever the verb.
     fn owes_no_path(&self) -> bool {
         let counted = |quantity: &str| {
             let of_it = |value: Option<f64>| value.is_some_and(|n| n > 0.0);
@@ -133,6 +146,7 @@ impl Report {
             // Of a target that is no operation, such as a parser; any other has rows.
             "fuzz" => counted("inputs") && self.paths().next().is_none(),
             "calibrate" => self.calibrations().next().is_some(),
+            "gate" => self.gated().next().is_some(),
             _ => false,
         };
         let mut paths = self.paths();
@@ -153,7 +167,8 @@ impl Report {
         let tally = self.tally();
         let mut states = Vec::new();
         // Nothing verified is no remark on a run that had nothing to verify.
-        let owes_none = self.outcome() == Outcome::Passed;
+        let gate = self.gated().next().is_some() && self.paths().next().is_none();
+        let owes_none = gate || self.outcome() == Outcome::Passed;
         if tally.verified > 0 || !owes_none {
             let paths = if tally.verified == 1 { "path" } else { "paths" };
             states.push(format!("{} {paths} verified", tally.verified));
@@ -182,6 +197,11 @@ impl Report {
             parts.push(format!("{rows}: {each}"));
         }
         parts.push(counted(self.calibrations().count(), "calibration"));
+        let gated = self.gated().map(|row| row.verdict);
+        if gated.clone().next().is_some() {
+            let rows = counted(gated.clone().count(), "row");
+            parts.push(format!("{rows} of the gate: {}", Gate::counted(gated)));
+        }
         let time = self.end().map(|end| format!("{:.1} s", end.seconds));
         if tally.cases > 0 || !owes_none {
             let cases = format!("{} cases", grouped(tally.cases, separator));

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::compared::{Calibration, Comparison};
+use crate::gated::Gated;
 use crate::plain::one_line;
 use crate::record::{
     End, Figure, Finding, Machine, PathRow, Receipt, Record, Run, SCHEMA, Survivor,
@@ -132,6 +133,17 @@ impl Report {
         self.records.iter().filter_map(|record| {
             if let Record::Calibration(c) = record {
                 Some(c)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The rows of a gate.
+    pub fn gated(&self) -> impl Iterator<Item = &Gated> + Clone {
+        self.records.iter().filter_map(|record| {
+            if let Record::Gated(g) = record {
+                Some(g)
             } else {
                 None
             }

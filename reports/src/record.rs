@@ -6,15 +6,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::compared::{Calibration, Comparison};
+use crate::gated::Gated;
 use crate::plain::one_line;
 
 /// The version of the record format that this crate writes and reads.
 ///
 /// A new optional field leaves it as it is, for readers skip fields that they do not know. A new
 /// kind of record, a field that is gone or a field that changes its meaning raises it. Schema 2
-/// added the kinds `receipt` and `survivor`, schema 3 `comparison` and `calibration`; files of
-/// earlier schemas are read as they always were.
-pub const SCHEMA: u32 = 3;
+/// added the kinds `receipt` and `survivor`, schema 3 `comparison` and `calibration`, schema 4 `gated`;
+/// files of earlier schemas are read as they always were.
+pub const SCHEMA: u32 = 4;
 
 /// One line of a records file.
 ///
@@ -42,19 +43,22 @@ pub enum Record {
     Comparison(Comparison),
     /// How often comparisons of one kind came out as what.
     Calibration(Calibration),
+    /// What a gate says of one thing that its policy asks for.
+    Gated(Gated),
     /// The run came to its end: the last line. Without it the run did not finish.
     End(End),
 }
 
 impl Record {
-    /// Why a receipt, a survivor, a comparison or a calibration contradicts itself, if it does. None is
-    /// written nor read then: it would be no evidence.
+    /// Why a receipt, a survivor, a comparison, a calibration or a gate's row contradicts itself, if it
+    /// does. None is written nor read then: it would be no evidence.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let (kind, name, what) = match self {
             Record::Receipt(receipt) => ("receipt", receipt.name(), receipt.contradiction()?),
             Record::Survivor(survivor) => ("survivor", survivor.name(), survivor.contradiction()?),
             Record::Comparison(of) => ("comparison", of.name(), of.contradiction()?),
             Record::Calibration(of) => ("calibration", of.name(), of.contradiction()?),
+            Record::Gated(row) => ("gate's row", row.name(), row.contradiction()?),
             _ => return None,
         };
         Some(format!("{kind} of \"{}\": {what}", one_line(&name)))

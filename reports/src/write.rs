@@ -64,8 +64,8 @@ impl Writer {
     /// [`io::ErrorKind::InvalidInput`], and nothing is written, if the first record is no
     /// [`Record::Machine`] of schema [`SCHEMA`] or a later one is; if a number is not finite; if a
     /// figure has neither value nor reason; if a receipt's parts do not add up, a survivor has no
-    /// place, a comparison's verdict does not follow from its intervals or a calibration is of none;
-    /// if the line would be longer than [`MAX_LINE`] bytes.
+    /// place, a comparison's verdict does not follow from its intervals, a calibration is of none or a
+    /// gate's row has the exit code of another verdict; if the line would be longer than [`MAX_LINE`] bytes.
     /// Otherwise what the operating system says; after that, every further call fails, for the file
     /// may end in half a line.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {

@@ -1,12 +1,13 @@
 //! `call`: one path, once, in this very process, for a profiler to look at.
 
 use super::Common;
-use super::session::{complain, nearest};
+use super::session::complain;
 use crate::check::Subject;
 use crate::count;
 use crate::ledger::exit;
 use crate::operation::Operation;
 use crate::receipt::Class;
+use crate::select::nearest;
 use crate::verdict::Verdict;
 
 /// How valgrind counts what `count` steps. The last toggle leaves out what an empty path executes itself: of its own, as the

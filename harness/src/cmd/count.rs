@@ -5,11 +5,12 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{PathRow, Record, Report, State};
 
-use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
+use super::session::{Session, complain, default_out, program};
 use super::{Common, Limits, of_case};
-use crate::count::{self, Counted};
+use crate::count::{self, Counted, Tolerances};
 use crate::ledger::exit;
 use crate::receipt::{self, ON_THREADS};
+use crate::select::{any, matches_nothing, nearest, select};
 use crate::verify::Job;
 use crate::worker::protocol::{Catalog, SubjectEntry};
 use crate::worker::{Host, Launch};
@@ -18,7 +19,7 @@ use crate::worker::{Host, Launch};
 pub(super) struct Policy<'a> {
     pub(super) base: Option<&'a Path>,
     /// Percent by which a count may exceed the base's.
-    pub(super) tolerance: f64,
+    pub(super) tolerance: &'a Tolerances,
 }
 
 /// How many of the grown counts the verdict names; all are in the records.
@@ -48,17 +49,21 @@ pub(super) fn count(
     for size in sizes {
         count::bounded(*size).map_err(|why| format!("--sizes: {why}"))?;
     }
-    if !(policy.tolerance.is_finite() && policy.tolerance >= 0.0) {
-        return Err(format!(
-            "--tolerance {}: a percentage from 0 on was expected, as in 0.5",
-            policy.tolerance
-        ));
-    }
     // Before anything is counted: a base that cannot be read costs nobody a run.
     let base = policy.base.map(pathproof_reports::read).transpose();
     let base = base.map_err(|why| format!("--base: {why}"))?;
     let settings = limits.settings()?;
     let catalog = Host::new(launch, &settings)?.catalog()?;
+    let named = policy.tolerance.of.keys();
+    for name in named {
+        let known = || catalog.operations.iter().map(|of| of.name.clone());
+        if !known().any(|of| of == *name) {
+            let near = nearest(name, known());
+            return Err(format!(
+                "--tolerance {name}: no operation has that name; the nearest are {near}"
+            ));
+        }
+    }
     let selected = select(&catalog, filter)?;
     if !any(&selected) {
         complain(matches_nothing(&catalog, filter));
@@ -210,7 +215,7 @@ fn verdict(counted: &[Counted]) -> (u8, String) {
 /// Holds what was counted against the base, and records what differs.
 fn hold(
     base: &Report,
-    tolerance: f64,
+    tolerance: &Tolerances,
     job: &Job,
     catalog: &Catalog,
     session: &mut Session<'_>,
@@ -250,7 +255,7 @@ fn hold(
     } else if grown.is_empty() {
         let differ = against.changes.len();
         let sentence = format!(
-            "of {} counts that {} has too, none exceeds its own by more than {tolerance} %, and {differ} differ(s)",
+            "of {} counts that {} has too, none exceeds its own by more than {tolerance}, and {differ} differ(s)",
             against.common, base.source
         );
         (exit::PASS, sentence)
@@ -261,7 +266,7 @@ fn hold(
             more => format!("; and {more} more"),
         };
         let sentence = format!(
-            "{} of {} counts exceed those of {} by more than {tolerance} %: {}{more}",
+            "{} of {} counts exceed those of {} by more than {tolerance}: {}{more}",
             grown.len(),
             against.common,
             base.source,

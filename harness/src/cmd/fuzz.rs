@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use super::replay::find;
-use super::session::{Session, default_out, nearest, program};
+use super::session::{Session, default_out, program};
 use super::{Common, FuzzArgs, drawn_seed};
 use crate::case::Case;
 use crate::fuzz::engine::{Said, lines, listen};
@@ -17,6 +17,7 @@ use crate::fuzz::{Counts, FOLDER, Head, LONGEST, ONLY, made_from, read};
 use crate::ledger::exit;
 use crate::operation::Operation;
 use crate::plan::{Settings, quoted};
+use crate::select::nearest;
 use crate::verdict::Verdict;
 use crate::worker::protocol::{Reply, Request};
 use crate::worker::{Host, Launch, Stop};

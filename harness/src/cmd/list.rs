@@ -3,22 +3,34 @@
 use comfy_table::{ContentArrangement, Table, TableStyle, presets};
 use pathproof_reports::{PathRow, Record, State};
 
-use super::session::{any, complain, matches_nothing, program_name, select};
+use super::session::{complain, program_name};
 use super::{Common, Format};
 use crate::ledger::exit;
 use crate::machine;
 use crate::operation::SWEPT;
 use crate::plan::Settings;
+use crate::select::{any, matches_nothing, select};
 use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 use crate::worker::{Host, Launch};
 
-pub(super) fn list(common: &Common, launch: &Launch, filter: Option<&str>) -> Result<u8, String> {
+pub(super) fn list(
+    common: &Common,
+    launch: &Launch,
+    filter: Option<&str>,
+    names: bool,
+) -> Result<u8, String> {
     let settings = Settings::default();
     let catalog = Host::new(launch, &settings)?.catalog()?;
     let selected = select(&catalog, filter)?;
     if !any(&selected) {
         complain(matches_nothing(&catalog, filter));
         return Ok(exit::NOTHING);
+    }
+    if names {
+        let paths = chosen(&catalog, &selected).filter(|(.., subject)| !subject.peer);
+        let lines = paths.map(|(of, s, _)| of.path_name(s) + "\n");
+        common.print(&lines.collect::<String>())?;
+        return Ok(exit::PASS);
     }
     common.print(&match common.format {
         Format::Text => text(&catalog, &selected, presets::UTF8_FULL_CONDENSED),

@@ -8,6 +8,7 @@ mod compare;
 mod count;
 mod doctor;
 mod fuzz;
+mod gate;
 mod list;
 mod mutate;
 mod of_case;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::count::Tolerances;
 use crate::ledger::exit;
 use crate::operation::{self, Operation};
 use crate::pair;
@@ -102,6 +104,9 @@ enum Verb {
     List {
         /// Which paths; all by default.
         filter: Option<String>,
+        /// Only the names of the paths, one a line, for `verify --promised`.
+        #[arg(long)]
+        names: bool,
     },
     /// What this machine can prove, and how noisy it is.
     Doctor,
@@ -132,14 +137,14 @@ enum Verb {
         /// Records to hold the counts against: exit 3 where a path executes more, with the mnemonics that were added.
         #[arg(long, value_name = "FILE", env = "PATHPROOF_BASE")]
         base: Option<PathBuf>,
-        /// By how much a count may exceed the base's.
+        /// By how much a count may exceed the base's, in percent; and of single operations, as in 0,q64_encode=0.5.
         #[arg(
             long,
-            default_value_t = 0.0,
+            default_value = "0",
             value_name = "PERCENT",
             env = "PATHPROOF_TOLERANCE"
         )]
-        tolerance: f64,
+        tolerance: String,
         #[command(flatten)]
         limits: Limits,
     },
@@ -208,6 +213,10 @@ enum Verb {
     /// How often a comparison on this machine is wrong: equal code whose links lie elsewhere, and copies of paths in whose loops
     /// instructions were added, both compared as `compare` does. Exit 1 where it cries wolf, 5 where none of the equal code has a verdict.
     Calibrate(#[command(flatten)] CalibrateArgs),
+    /// What a policy asks for, in one table with one verdict: verification, required and promised paths, receipts, exact counts, times
+    /// against a base, mutation scores. What was slower is measured once more before it fails.
+    #[command(after_help = GATE_HELP)]
+    Gate(#[command(flatten)] GateArgs),
     /// Records again, as a page (and as the chosen format on stdout). Exit 0 whatever the records say: it is they that were read.
     Report {
         /// Records that `run` or `--format json` wrote.
@@ -223,7 +232,7 @@ enum Verb {
 struct VerifyArgs {
     /// Which paths; all by default.
     filter: Option<String>,
-    /// ISAs of which every path must have been verified, or exit 4.
+    /// ISAs of which every path must have been verified, or paths by their whole name, or exit 4.
     #[arg(
         long,
         value_name = "ISA,…",
@@ -231,6 +240,10 @@ struct VerifyArgs {
         env = "PATHPROOF_REQUIRE"
     )]
     require: Vec<String>,
+    /// Paths that this program must have, whether or not they can run here, or exit 4: a file of their whole names, one a line. `list
+    /// --names` writes one.
+    #[arg(long, value_name = "FILE", env = "PATHPROOF_PROMISED")]
+    promised: Option<PathBuf>,
     /// Exit 4 where a path has no receipt, also where none can be had.
     #[arg(long, env = "PATHPROOF_REQUIRE_RECEIPTS", value_parser = FalseyValueParser::new())]
     require_receipts: bool,
@@ -428,6 +441,53 @@ struct CalibrateArgs {
     seed: Option<u64>,
 }
 
+const GATE_HELP: &str = "\
+The policy is a TOML file; ADOPTING.md tells of every key. The shortest that checks anything:
+  [verification]
+  require = [\"avx2\"]
+Records of each part, the page, summary.md and junit.xml go to --out; where GITHUB_STEP_SUMMARY and GITHUB_ACTIONS are set, a summary and
+annotations to GitHub.";
+
+#[derive(Args, Clone)]
+struct GateArgs {
+    /// What is asked for.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "ci/gate.toml",
+        env = "PATHPROOF_POLICY"
+    )]
+    policy: PathBuf,
+    /// The revision with which times, and counts without records, are compared: where HEAD parts from it.
+    #[arg(
+        long,
+        value_name = "REV",
+        conflicts_with = "base_bin",
+        env = "PATHPROOF_BASE_REV"
+    )]
+    base: Option<String>,
+    /// Another build of this program instead.
+    #[arg(long, value_name = "FILE")]
+    base_bin: Option<PathBuf>,
+    /// ISAs, or paths by their whole name, that must have been verified on this machine, beyond those of the policy.
+    #[arg(
+        long,
+        value_name = "ISA,…",
+        value_delimiter = ',',
+        env = "PATHPROOF_REQUIRE"
+    )]
+    require: Vec<String>,
+    /// Only these sections of the policy: verification, counts, times, mutation.
+    #[arg(long, value_name = "CHECK,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where records, page, summary and JUnit file go; by default `harness/gate` in cargo's target folder.
+    #[arg(long, value_name = "DIR", env = "PATHPROOF_OUT")]
+    out: Option<PathBuf>,
+    /// What cases, inputs and placements are drawn from; drawn from the clock by default, and always printed.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), env = "PATHPROOF_SEED")]
+    seed: Option<u32>,
+}
+
 #[derive(Args, Clone)]
 struct ReplayArgs {
     /// What a finding printed.
@@ -618,7 +678,9 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
         }
         Some(Verb::Run { verify, out }) => verify::run(common, &launch, verify, out.as_deref()),
         Some(Verb::Verify { verify }) => verify::verify(common, &launch, verify),
-        Some(Verb::List { filter }) => list::list(common, &launch, filter.as_deref()),
+        Some(Verb::List { filter, names }) => {
+            list::list(common, &launch, filter.as_deref(), *names)
+        }
         Some(Verb::Doctor) => doctor::doctor(common, &launch),
         Some(Verb::Receipt { filter, limits }) => {
             receipt::receipt(common, &launch, filter.as_deref(), limits)
@@ -632,7 +694,7 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
         }) => {
             let policy = count::Policy {
                 base: base.as_deref(),
-                tolerance: *tolerance,
+                tolerance: &Tolerances::parse(tolerance)?,
             };
             count::count(common, &launch, filter.as_deref(), sizes, &policy, limits)
         }
@@ -667,6 +729,7 @@ fn dispatch(cli: &Cli, operations: &[Operation]) -> Result<u8, String> {
             "comparing needs Linux: a file in memory for the arena, and a core that can be kept"
                 .into(),
         ),
+        Some(Verb::Gate(args)) => gate::gate(common, &launch, args),
         Some(Verb::Report { records, page }) => report::report(common, records, page.as_deref()),
     }
 }

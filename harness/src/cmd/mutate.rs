@@ -5,13 +5,14 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, PathRow, Record, State, Survivor};
 
-use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
+use super::session::{Session, complain, default_out, program};
 use super::{Common, MutateArgs, parse_shard};
 use crate::ledger::exit;
 use crate::mutate::accepted::Known;
 use crate::mutate::{Left, Mutant, Mutated, Mutation, Score, Trial, mutate_all};
 use crate::plan::{Check, Settings};
 use crate::receipt::ON_THREADS;
+use crate::select::{any, matches_nothing, select};
 use crate::verify::Job;
 use crate::worker::protocol::{Catalog, SubjectEntry};
 use crate::worker::{Host, Launch};

@@ -3,11 +3,12 @@
 use pathproof_reports::{PathRow, Record, State};
 
 use super::session::default_out;
-use super::session::{Session, any, complain, matches_nothing, program, select};
+use super::session::{Session, complain, program};
 use super::verify::take_receipts;
 use super::{Common, Limits, of_case};
 use crate::ledger::exit;
 use crate::receipt::{Evidence, Taken};
+use crate::select::{any, matches_nothing, select};
 use crate::verify::Job;
 use crate::worker::protocol::Catalog;
 use crate::worker::{Host, Launch};

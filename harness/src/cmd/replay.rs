@@ -2,15 +2,14 @@
 
 use pathproof_reports::{Finding, PathRow, Record, State};
 
-use super::session::{
-    Session, any, complain, default_out, matches_nothing, nearest, program, select,
-};
+use super::session::{Session, complain, default_out, program};
 use super::{Common, ReplayArgs};
 use crate::case::{Case, read_file};
 use crate::fuzz::made_from;
 use crate::ledger::exit;
 use crate::operation::Operation;
 use crate::plan::quoted;
+use crate::select::{any, matches_nothing, nearest, select};
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, Reply, Request};
 use crate::worker::{Host, Launch, Stop};

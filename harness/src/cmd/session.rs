@@ -1,4 +1,4 @@
-//! What verbs share: where records go, how they are shown, which paths a filter means.
+//! What verbs share: where records go, and how they are shown.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use pathproof_reports::{End, Record, Report, Run, Writer};
 use super::{Color, Common, Format};
 use crate::ledger::exit;
 use crate::machine;
-use crate::worker::protocol::Catalog;
 
 /// How this program is called, for the commands that it prints: relative to here where it lies below here.
 pub(super) fn program() -> String {
@@ -206,84 +205,5 @@ fn written(result: std::io::Result<()>) -> Result<(), String> {
     match result {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|e| format!("cannot write what was to be printed: {e}")),
-    }
-}
-
-/// Which subjects a filter means: a glob over `operation/isa/delivery`, or over the beginning of it up to a slash.
-pub(super) fn select(catalog: &Catalog, filter: Option<&str>) -> Result<Vec<Vec<bool>>, String> {
-    let patterns = match filter {
-        None => Vec::new(),
-        Some(filter) => [filter.to_string(), format!("{filter}/*")]
-            .iter()
-            .map(|text| {
-                glob::Pattern::new(text)
-                    .map_err(|e| format!("filter {filter:?}: {}, at character {}", e.msg, e.pos))
-            })
-            .collect::<Result<_, _>>()?,
-    };
-    let meant =
-        |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name));
-    let of = |entry: &crate::worker::protocol::OperationEntry| -> Vec<bool> {
-        (0..entry.subjects.len())
-            .map(|subject| meant(&entry.path_name(subject)))
-            .collect()
-    };
-    Ok(catalog.operations.iter().map(of).collect())
-}
-
-/// Whether a selection has anything in it.
-pub(super) fn any(selected: &[Vec<bool>]) -> bool {
-    selected.iter().flatten().any(|selected| *selected)
-}
-
-/// What to say where it has not.
-pub(super) fn matches_nothing(catalog: &Catalog, filter: Option<&str>) -> String {
-    let names = catalog
-        .operations
-        .iter()
-        .flat_map(|o| (0..o.subjects.len()).map(|s| o.path_name(s)));
-    let near = nearest(filter.unwrap_or_default(), names);
-    format!(
-        "nothing ran: the filter {:?} matches no path; the nearest are {near}; `list` shows all",
-        filter.unwrap_or_default()
-    )
-}
-
-/// Names that are not known, each with the nearest that are.
-pub(super) fn unknown_isas(catalog: &Catalog, names: &[String]) -> Result<(), String> {
-    let paths = || {
-        catalog
-            .operations
-            .iter()
-            .flat_map(|o| &o.subjects)
-            .filter(|subject| !subject.peer)
-    };
-    for name in names {
-        if !paths().any(|subject| subject.is_of(name)) {
-            let near = nearest(name, paths().map(|subject| subject.isa.clone()));
-            return Err(format!(
-                "--require {name}: no operation has a path of that name; the nearest are {near}"
-            ));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> String {
-    let known: std::collections::BTreeSet<String> = known.collect();
-    let mut known: Vec<String> = known.into_iter().collect();
-    known.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
-    known.truncate(3);
-    known.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_names_come_first() {
-        let known = ["scalar", "avx2", "avx512vbmi", "avx512", "neon"].map(String::from);
-        assert!(nearest("avx513", known.into_iter()).starts_with("avx512, avx512vbmi"));
     }
 }

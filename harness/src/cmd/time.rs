@@ -5,10 +5,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use super::Common;
-use super::session::{Session, any, complain, matches_nothing, program, select};
+use super::session::{Session, complain, program};
 use crate::ledger::exit;
 use crate::pair::median;
 use crate::plan::{Settings, quoted};
+use crate::select::{any, matches_nothing, select};
 use crate::time::{Given, Nanos, Pace, Timed, Times};
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request, SubjectEntry};

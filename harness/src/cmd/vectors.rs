@@ -5,11 +5,12 @@ use std::path::Path;
 
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
-use super::session::{Session, any, complain, default_out, matches_nothing, program, select};
+use super::session::{Session, complain, default_out, program};
 use super::{Common, Limits};
 use crate::case::{Case, Place, Source};
 use crate::ledger::exit;
 use crate::plan::quoted;
+use crate::select::{any, matches_nothing, select};
 use crate::vectors::{Known, read};
 use crate::verdict::{Verdict, side_by_side};
 use crate::worker::protocol::{Catalog, OperationEntry, Reply, Request};

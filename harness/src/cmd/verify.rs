@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, Record};
 
-use super::session::{
-    Session, any, complain, default_out, matches_nothing, program, select, unknown_isas,
-};
+use super::session::{Session, complain, default_out, program};
 use super::{Common, VerifyArgs, count, time};
-use crate::ledger::{Ledger, exit, totals};
+use crate::ledger::{Ledger, Owed, exit, totals};
 use crate::machine;
 use crate::plan::Check;
 use crate::receipt::Taken;
+use crate::select::{any, known, matches_nothing, missing, promised, select};
 use crate::verdict::Verdict::{Agrees, Differs};
 use crate::verify::{Event, Job};
 use crate::worker::protocol::Catalog;
@@ -26,7 +25,7 @@ pub(super) fn verify(common: &Common, launch: &Launch, args: &VerifyArgs) -> Res
         return Ok(exit::NOTHING);
     }
     let mut session = Session::begin(common, "verify", Some(prepared.job.settings.seed), None)?;
-    let verdict = prepared.go(common, args, &mut session);
+    let verdict = prepared.go(common, &mut session);
     session.conclude(verdict)
 }
 
@@ -72,13 +71,13 @@ pub(super) fn run(
         session.put(Record::Figure(figure))?;
     }
     let verdict = prepared
-        .go(common, args, &mut session)
+        .go(common, &mut session)
         .and_then(|(code, sentence)| {
             // Nothing is timed beside a path that is wrong.
             if code == exit::FINDING {
                 return Ok((code, sentence));
             }
-            let Prepared { job, catalog } = &prepared;
+            let Prepared { job, catalog, .. } = &prepared;
             if let n @ 1.. = count::short(common, job, catalog, &mut session)? {
                 let sentence = format!("{n} call(s) to be counted died or disagreed");
                 return Ok((exit::FINDING, sentence));
@@ -123,13 +122,26 @@ pub(super) fn address(path: &Path) -> String {
 struct Prepared {
     job: Job,
     catalog: Catalog,
+    owed: Owed,
 }
 
 impl Prepared {
     fn new(launch: &Launch, args: &VerifyArgs) -> Result<Self, String> {
         let settings = args.settings()?;
         let catalog = Host::new(launch, &settings)?.catalog()?;
-        unknown_isas(&catalog, &args.require)?;
+        for name in &args.require {
+            known(&catalog, name).map_err(|why| format!("--require {why}"))?;
+        }
+        let promised = args.promised.as_deref().map(promised).transpose()?;
+        let promised = promised.unwrap_or_default();
+        let owed = Owed {
+            require: args.require.clone(),
+            receipts: args.require_receipts,
+            missing: missing(&catalog, &promised)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        };
         let job = Job {
             launch: launch.clone(),
             selected: select(&catalog, args.filter.as_deref())?,
@@ -138,19 +150,14 @@ impl Prepared {
             program: program(),
             settings,
         };
-        Ok(Self { job, catalog })
+        Ok(Self { job, catalog, owed })
     }
 
     fn nothing(&self, args: &VerifyArgs) -> Option<String> {
         (!any(&self.job.selected)).then(|| matches_nothing(&self.catalog, args.filter.as_deref()))
     }
 
-    fn go(
-        &self,
-        common: &Common,
-        args: &VerifyArgs,
-        session: &mut Session<'_>,
-    ) -> Result<(u8, String), String> {
+    fn go(&self, common: &Common, session: &mut Session<'_>) -> Result<(u8, String), String> {
         common.note(format_args!("seed {}", self.job.settings.seed));
         if let Agrees | Differs(_) = Host::new(&self.job.launch, &self.job.settings)?.probe()? {
             return Err(
@@ -199,7 +206,7 @@ impl Prepared {
                 .into_iter()
                 .try_for_each(|record| session.put(record))?;
         }
-        Ok(ledger.verdict(&args.require, args.require_receipts))
+        Ok(ledger.verdict(&self.owed))
     }
 
     /// The user's rows, where an operation does not take as many bytes.

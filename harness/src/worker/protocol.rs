@@ -266,6 +266,12 @@ impl OperationEntry {
         format!("{}/{isa}/{delivery}", self.name)
     }
 
+    /// Whether a name means this path: its ISA's, or its own.
+    pub(crate) fn is_meant(&self, subject: usize, name: &str) -> bool {
+        let entry = &self.subjects[subject];
+        entry.is_of(name) || (!entry.peer && self.path_name(subject) == name)
+    }
+
     /// Whether a case may be made from so many plain bytes.
     pub(crate) fn takes(&self, plain: usize) -> bool {
         self.longest.is_none_or(|longest| plain <= longest)

@@ -340,7 +340,8 @@ fn the_same_code_is_not_measured() {
 }
 
 /// A program that calls this one as another client, or does what the script says.
-fn script(name: &str, text: &str) -> PathBuf {
+/// A program for a shell.
+pub(crate) fn script(name: &str, text: &str) -> PathBuf {
     let path = scratch(name);
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");

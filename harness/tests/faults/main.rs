@@ -1,7 +1,7 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `comparing`, `fuzzing`, `receipts`, `counts`, `conditions`). Each fault is a test:
+//! command line and look at what it says (`findings`, `comparing`, `fuzzing`, `gating`, `receipts`, `counts`, `conditions`). Each fault is a test:
 //! `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod counts;
 mod findings;
 #[cfg(unix)]
 mod fuzzing;
+mod gating;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mutants;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 const MAIN: &str = "ZOO_MAIN";
 
 /// What makes this program the client that it would be without the tests: the verbs, and the hidden one for its workers.
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "worker",
     "side",
     "compare",
@@ -46,6 +47,7 @@ const VERBS: [&str; 18] = [
     "report",
     "time",
     "fuzz",
+    "gate",
     "seeds",
 ];
 
@@ -88,6 +90,7 @@ fn test() -> ExitCode {
     }
     #[cfg(target_os = "linux")]
     trials.extend(comparing::trials());
+    trials.extend(gating::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

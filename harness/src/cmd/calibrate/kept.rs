@@ -361,7 +361,8 @@ mod tests {
         assert!(why.contains("another way to compare"), "{why}");
         // Of a program to come.
         let text = std::fs::read_to_string(&file).unwrap();
-        let newer = text.replacen("\"schema\":3", "\"schema\":99", 1);
+        let here_and_now = format!("\"schema\":{}", pathproof_reports::SCHEMA);
+        let newer = text.replacen(&here_and_now, "\"schema\":99", 1);
         assert_ne!(text, newer);
         std::fs::write(&file, newer).unwrap();
         let why = read(&file, &here).unwrap_err();

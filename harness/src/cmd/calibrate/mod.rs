@@ -13,7 +13,7 @@ use pathproof_reports::{Calibration, Compared, Figure, PathRow, Record, State};
 use super::compare::{
     Named, Row, SIZES, bar, checked, checked_budget, not_compared, path_row, rows,
 };
-use super::session::{Session, any, complain, default_out, matches_nothing, program_name, select};
+use super::session::{Session, complain, default_out, program_name};
 use super::{CalibrateArgs, Common, drawn_seed};
 use crate::case::{mix, rng};
 use crate::ledger::exit;
@@ -23,6 +23,7 @@ use crate::pair::{
     of_this_program,
 };
 use crate::plan::Settings;
+use crate::select::{any, matches_nothing, select};
 use crate::worker::protocol::Catalog;
 use crate::worker::{Host, Launch};
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use pathproof_reports::State;
 
 use super::super::CompareArgs;
-use super::super::session::{any, matches_nothing, nearest, select};
+
 use crate::case::mix;
 use crate::desk::IN_PLACE;
 use crate::pair::{SHARED_CORE, Subjected, VERSION};
+use crate::select::{any, matches_nothing, nearest, select};
 use crate::worker::protocol::{Catalog, OperationEntry, SubjectEntry};
 
 /// Plain bytes a call, where no others are asked for: a common width of embeddings, and a page.

@@ -28,6 +28,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         .capacity(|i| 2 * i.bytes().len())
         .paths([
             path("by-process", by_process),
+            path("by-name", || {
+                std::env::var_os("ZOO_MOOD").is_some_and(|mood| mood == "slow")
+            }),
             path("by-clock", || {
                 (since(SystemTime::UNIX_EPOCH).as_millis() / MOOD.as_millis()).is_multiple_of(2)
             }),

@@ -1,0 +1,11 @@
+//! The gate: what a policy asks of the records of a verification, of counts, of a comparison and of mutants.
+//!
+//! `policy` is the file that people write, `judge` what it says of the records. Both are plain data: `cmd/gate.rs` runs the verbs.
+
+mod judge;
+mod policy;
+
+pub(crate) use judge::{
+    Again, Held, Part, counts, mutation, promised, times, unexplained, verification,
+};
+pub(crate) use policy::{Counts, Policy, Verification, read};

@@ -51,7 +51,7 @@ pub(crate) struct Settings {
     pub(crate) exhaustive: bool,
     /// The user's own rows: a file and the bytes of a row.
     pub(crate) data: Option<(PathBuf, usize)>,
-    /// Only the cases whose index leaves this remainder: (remainder, divisor).
+    /// Only the cases of one share, as [`in_share`] has it.
     pub(crate) shard: (u64, u64),
     /// How long one call may take, in milliseconds.
     pub(crate) timeout: u64,
@@ -67,11 +67,16 @@ impl Settings {
         if let Some((file, row)) = &self.data {
             flags += &format!(" --data {}", quoted(&format!("{}:{row}", file.display())));
         }
-        if let (remainder, divisor @ 2..) = self.shard {
-            flags += &format!(" --shard {}/{divisor}", remainder + 1);
+        if let (share, shares @ 2..) = self.shard {
+            flags += &format!(" --shard {}/{shares}", share + 1);
         }
         flags
     }
+}
+
+/// Whether a share has a case or a mutant: (which share, from 0, and of how many).
+pub(crate) fn in_share(number: u64, (share, shares): (u64, u64)) -> bool {
+    number % shares == share
 }
 
 /// A word of a command, in quotes if a POSIX shell would not take it as it is.
@@ -762,6 +767,38 @@ mod tests {
         assert_eq!(quoted("/plain/path-1.0:@x"), "/plain/path-1.0:@x");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    /// What is wrong with a way to share out: a number that not exactly one share has, and how many shares have it.
+    fn shared_wrongly(
+        shares: u64,
+        numbers: &[u64],
+        has: impl Fn(u64, (u64, u64)) -> bool,
+    ) -> Option<(u64, usize)> {
+        let having = |&number: &u64| {
+            let having = (0..shares).filter(|share| has(number, (*share, shares)));
+            (number, having.count())
+        };
+        numbers.iter().map(having).find(|(_, having)| *having != 1)
+    }
+
+    #[test]
+    fn every_number_is_in_one_share() {
+        // Cases are numbered from 0, mutants by hashes.
+        let mut numbers: Vec<u64> = (0..5000).collect();
+        numbers.extend((0..1000).map(|n| mix(&[n])).chain([u64::MAX]));
+        for shares in [1, 2, 3, 4, 7, 64, 701] {
+            assert_eq!(shared_wrongly(shares, &numbers, in_share), None);
+        }
+        // Ways that go wrong are found out: a case is lost, or repeated; shares are counted from 1; what is left over is lost.
+        let loses = |n, of| in_share(n, of) && n != 1024;
+        assert_eq!(shared_wrongly(3, &numbers, loses), Some((1024, 0)));
+        let repeats = |n, of| in_share(n, of) || n == 1024;
+        assert_eq!(shared_wrongly(3, &numbers, repeats), Some((1024, 3)));
+        let from_1 = |n, (share, shares)| in_share(n, (share + 1, shares));
+        assert_eq!(shared_wrongly(3, &numbers, from_1), Some((0, 0)));
+        let spans = |n, (share, shares)| n / (5000 / shares) == share;
+        assert_eq!(shared_wrongly(3, &numbers, spans), Some((4998, 0)));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::check::{Bench, Prepared};
 use crate::operation::{CodePath, Operation};
 use crate::page::Page;
 use crate::params;
-use crate::plan::{Check, Plan};
+use crate::plan::{Check, Plan, in_share};
 use crate::receipt::{self, Class, VERY_LONG, classes};
 use crate::step::{self, Code};
 use crate::verdict::Verdict;
@@ -65,8 +65,7 @@ pub(crate) struct Trial {
 impl Trial {
     /// Whether a mutant is one of those that are tried.
     fn has(&self, mutant: u64) -> bool {
-        self.share
-            .is_none_or(|(number, shares)| mutant % shares == number)
+        self.share.is_none_or(|share| in_share(mutant, share))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::mutate::{self, mutate};
 use crate::operation::{Call, CodePath, Operation, Params};
 use crate::page::{Page, Phase};
 use crate::params;
-use crate::plan::{Check, Plan, Settings};
+use crate::plan::{Check, Plan, Settings, in_share};
 use crate::receipt::{self, classes, stepping};
 use crate::time::time;
 use crate::verdict::{Verdict, compare};
@@ -308,8 +308,7 @@ impl Span<'_> {
         if paths.is_empty() && peers.is_empty() {
             return Ok(Reply::Done { tallies, nanos: 0 });
         }
-        let (remainder, divisor) = settings.shard;
-        for index in (self.from..self.to).filter(|index| index % divisor == remainder) {
+        for index in (self.from..self.to).filter(|index| in_share(*index, settings.shard)) {
             page.preparing(index);
             let case = self.plan.case(self.check, index);
             let prepared = Prepared::new(self.operation, &case)?;

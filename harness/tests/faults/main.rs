@@ -1,7 +1,8 @@
 //! The fault zoo: the proof that the harness can fail a path.
 //!
 //! This program is both a client of the harness, whose paths are wrong on purpose (`zoo`), and the tests that run it with a
-//! command line and look at what it says (`findings`, `comparing`, `fuzzing`, `gating`, `receipts`, `counts`, `conditions`). Each fault is a test:
+//! command line and look at what it says (`findings`, `comparing`, `fuzzing`, `gating`, `receipts`, `counts`, `shares`, `conditions`). Each
+//! fault is a test:
 //! `cargo test --test faults wrong-tail`.
 #![deny(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod mutants;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod receipts;
 mod run;
+mod shares;
 mod times;
 mod zoo;
 
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Ok("mutants") => pathproof::main(zoo::mutants::operations()),
         #[cfg(target_os = "linux")]
         Ok("moods") => pathproof::main(zoo::moods::operations()),
+        Ok("shares") => pathproof::main(zoo::shares::operations()),
         // What a plain #[test] does when it is called as a worker.
         Ok("no host") if first == "worker" => {
             println!("running 0 tests");
@@ -91,6 +94,7 @@ fn test() -> ExitCode {
     #[cfg(target_os = "linux")]
     trials.extend(comparing::trials());
     trials.extend(gating::trials());
+    trials.extend(shares::trials());
     trials.extend(times::trials());
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
 }

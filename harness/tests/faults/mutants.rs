@@ -1,7 +1,7 @@
 //! A score can be low: a verification that leaves something out, or whose reference shares a table with the kernel, notices less, and
 //! what it does not notice lives where it does not look. And what becomes of survivors that are accepted, and of those that are not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::OnceLock;
 
@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         what_cannot_run_is_a_row_or_exit_4,
         what_paths_share_is_tried_once,
         the_shares_are_the_whole,
+        the_shares_of_paths_that_share_code_are_the_whole,
     ];
     trials.push(with(
         "valgrind",
@@ -139,6 +140,41 @@ fn the_shares_are_the_whole() {
     let survivors: Vec<_> = shares.iter().flat_map(Score::places).collect();
     assert_eq!(survivors.len(), whole.survivors.len());
     assert_eq!(BTreeSet::from_iter(survivors), whole.places());
+}
+
+/// What is tried under another path is tried there in the same share.
+fn the_shares_of_paths_that_share_code_are_the_whole() {
+    let mutants = |args: &[&str]| {
+        let ran = mutate(&[&["shares_code_*"], args].concat(), &[]);
+        assert!([Some(0), Some(1)].contains(&ran.exit), "{ran:#?}");
+        let report = ran.records();
+        let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
+        for figure in report.figures() {
+            let key = (figure.operation.clone(), figure.quantity.clone());
+            let whole = figure.split.is_none() || figure.quantity == "mutants of another path";
+            *sums.entry(key).or_default() += figure.value.filter(|_| whole).unwrap_or(0.0);
+        }
+        (sums, survivors(&report))
+    };
+    let (whole, survivors) = mutants(&[]);
+    let (mut sums, mut places): (BTreeMap<_, f64>, _) = (BTreeMap::new(), Vec::new());
+    for share in ["1/2", "2/2"] {
+        let (share, survivors) = mutants(&["--shard", share]);
+        for (key, value) in share {
+            *sums.entry(key).or_default() += value;
+        }
+        places.extend(survivors);
+    }
+    assert_eq!(sums, whole);
+    let sorted = |survivors: &[Survivor]| {
+        let mut places: Vec<String> = survivors
+            .iter()
+            .map(|survivor| format!("{:?}", place(survivor)))
+            .collect();
+        places.sort();
+        places
+    };
+    assert_eq!(sorted(&places), sorted(&survivors));
 }
 
 fn is_of_tail(survivor: &Survivor) -> bool {

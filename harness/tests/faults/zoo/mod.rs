@@ -16,6 +16,7 @@ pub(crate) mod moods;
 pub(crate) mod mutants;
 mod refusals;
 mod room;
+pub(crate) mod shares;
 mod threads;
 
 use std::time::Duration;

@@ -336,6 +336,15 @@ impl Tolerances {
     }
 }
 
+/// How a remark ends that is of paths which the filter leaves out.
+pub(crate) const NOT_ASKED_FOR: &str = "were not asked for";
+/// Why a count of the base has none here: the program lost the path, or lost its count.
+pub(crate) const NO_SUCH_PATH: &str = "this program has no such path";
+pub(crate) const NOT_COUNTED: &str = "it could run here, and was not counted";
+const UNENDED: &str = "the base is of a run that did not end";
+/// The remarks by which something is missing that could be there.
+pub(crate) const IS_MISSING: [&str; 3] = [NO_SUCH_PATH, NOT_COUNTED, UNENDED];
+
 /// A path's own count at one length, here and in the base.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Change {
@@ -418,7 +427,7 @@ pub(crate) fn against(
             .extend(only(name, before, now.unwrap_or(&none), &why));
     }
     if unasked > 0 {
-        let why = format!("{unasked} path(s) of the base were not asked for");
+        let why = format!("{unasked} path(s) of the base {NOT_ASKED_FOR}");
         against.remarks.push(remark(why));
     }
     against
@@ -432,9 +441,7 @@ fn remark(why: String) -> Figure {
 fn apart(base: &Report, here: &Report) -> Vec<Figure> {
     let mut remarks = Vec::new();
     if base.end().is_none() {
-        remarks.push(remark(
-            "the base is of a run that did not end: it may lack counts".into(),
-        ));
+        remarks.push(remark(format!("{UNENDED}: it may lack counts")));
     }
     let (Some(before), Some(now)) = (base.machine(), here.machine()) else {
         return remarks;

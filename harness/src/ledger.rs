@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathproof_reports::{Figure, Finding, PathRow, Record, State};
 
 use crate::plan::Check;
-use crate::receipt::{Evidence, Taken};
+use crate::receipt::{Evidence, NO_RECEIPT, Taken};
 use crate::verdict::Depth;
 use crate::verify::{Event, Found, Totals};
 use crate::worker::protocol::{Catalog, SubjectEntry, Tally};
@@ -203,7 +203,7 @@ impl<'a> Ledger<'a> {
             }
             State::NotExecuted if sum.cases == 0 => Some("no case reached it".into()),
             State::NotExecuted => Some(match self.evidence.get(&(operation, subject)) {
-                Some(Evidence::Owed(why)) => format!("no receipt: {why}"),
+                Some(Evidence::Owed(why)) => format!("{NO_RECEIPT}{why}"),
                 _ => "the run ended before its receipt was taken".into(),
             }),
             State::Verified => None,
@@ -226,9 +226,9 @@ impl<'a> Ledger<'a> {
             receipt: match self.evidence.get(&(operation, subject)) {
                 Some(Evidence::Taken(summary)) => Some(summary.clone()),
                 Some(Evidence::NotMeasurable(why)) if state == State::Verified => {
-                    Some(format!("no receipt: {why}"))
+                    Some(format!("{NO_RECEIPT}{why}"))
                 }
-                Some(Evidence::Excused(why)) => Some(format!("no receipt: {why}")),
+                Some(Evidence::Excused(why)) => Some(format!("{NO_RECEIPT}{why}")),
                 _ => None,
             },
             peer: entry.peer,

@@ -526,6 +526,9 @@ struct Judge<'a> {
     reference: &'a BTreeMap<String, u64>,
 }
 
+/// How the ledger begins to say why a path has none.
+pub(crate) const NO_RECEIPT: &str = "no receipt: ";
+
 /// How a path can break a promise, as its findings' verdicts say it.
 const PROMISES: [&str; 6] = [
     "promise not kept",

@@ -38,6 +38,7 @@ struct Readme;
 
 pub use compared::{Calibration, Compared, Comparison, Ratio, Side};
 pub use gated::{Gate, Gated};
+pub use number::grouped;
 pub use outcome::{Outcome, Tally};
 pub use read::{MAX_LINE, ReadError, Report, read, read_from};
 pub use record::{

@@ -1,7 +1,8 @@
 //! Numbers as people read them.
 
-/// The number in groups of three digits.
-pub(crate) fn grouped(number: u64, separator: char) -> String {
+/// The number in groups of three digits, as every view writes it: `12,345,678`.
+#[must_use]
+pub fn grouped(number: u64, separator: char) -> String {
     group(&number.to_string(), separator)
 }
 

@@ -7,7 +7,7 @@ use pathproof_reports::{PathRow, Record, Report, State};
 
 use super::session::{Session, complain, default_out, program};
 use super::{Common, Limits, of_case};
-use crate::count::{self, Counted, Tolerances};
+use crate::count::{self, Counted, NO_SUCH_PATH, NOT_COUNTED, Tolerances};
 use crate::ledger::exit;
 use crate::receipt::{self, ON_THREADS};
 use crate::select::{any, matches_nothing, nearest, select};
@@ -234,11 +234,11 @@ fn hold(
             Some((job.selected[o][s], &of.subjects[s].unavailable))
         });
         match known {
-            None => Some("this program has no such path".to_string()),
+            None => Some(NO_SUCH_PATH.to_string()),
             Some((false, _)) => None,
             Some((true, Some(why))) => Some(why.clone()),
             Some((true, None)) if on_threads(name) => Some(ON_THREADS.into()),
-            Some((true, None)) => Some("it could run here, and was not counted".into()),
+            Some((true, None)) => Some(NOT_COUNTED.into()),
         }
     };
     let against = count::against(base, session.report(), tolerance, &missing);

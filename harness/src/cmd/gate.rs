@@ -2,12 +2,14 @@
 //!
 //! Each part is a verb of this program, run as a child that writes its records; what they say of the policy is `gate::judge`'s.
 
+use std::fs::TryLockError;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ExitStatus, Stdio};
 
-use pathproof_reports::{Compared, Comparison, Gate, Gated, Record, Report};
+use pathproof_reports::{Compared, Comparison, End, Gate, Gated, Record, Report};
 
-use super::session::{Session, complain, default_out, program};
+use super::session::{Session, complain, default_out, program, program_name};
 use super::verify::address;
 use super::{Common, GateArgs, drawn_seed};
 use crate::gate::{self, Again, Counts, Held, Part, Policy, Verification};
@@ -19,52 +21,83 @@ use crate::worker::{Host, Launch};
 
 /// The checks that a policy can ask for, each a section of it.
 const CHECKS: [&str; 4] = ["verification", "counts", "times", "mutation"];
+/// What is made of the records.
+const SHOWN: [&str; 3] = ["index.html", "summary.md", "junit.xml"];
 
 pub(super) fn gate(common: &Common, launch: &Launch, args: &GateArgs) -> Result<u8, String> {
+    let out = args.out.clone();
+    let out = out.unwrap_or_else(|| default_out().join("gate"));
+    let _lock = clear(&out)?;
     let catalog = Host::new(launch, &Settings::default())?.catalog()?;
-    let policy = gate::read(&args.policy, &catalog, &|margin| supported(common, margin))?;
+    let times = args.only.is_empty() || args.only.iter().any(|only| only == "times");
+    let policy = gate::read(&args.policy, &catalog, &|margin| match times {
+        true => supported(common, margin),
+        false => Ok(()),
+    })?;
     let gate = Run {
         common,
         launch,
         args,
         catalog: &catalog,
-        out: args
-            .out
-            .clone()
-            .unwrap_or_else(|| default_out().join("gate")),
+        out,
         seed: args.seed.unwrap_or_else(drawn_seed),
-        promised: promised(args, &policy)?,
         policy,
-        program: program(),
+        program: called(),
     };
     gate.check()?;
-    std::fs::create_dir_all(&gate.out).map_err(|e| {
-        format!(
-            "cannot make the folder {}: {e}; name another with --out DIR",
-            gate.out.display()
-        )
-    })?;
-    let lock = gate.file("lock");
-    let lock = std::fs::File::create(&lock)
-        .map_err(|e| format!("cannot write {}: {e}", lock.display()))?;
-    if lock.try_lock().is_err() {
-        return Err(format!(
-            "another gate is writing to {}; name another folder with --out DIR",
-            gate.out.display()
-        ));
-    }
-    let mut session = Session::begin(
-        common,
-        "gate",
-        Some(gate.seed.into()),
-        Some(&gate.file("gate.jsonl")),
-    )?;
+    let records = gate.file("gate.jsonl");
+    let mut session = Session::begin(common, "gate", Some(gate.seed.into()), Some(&records))?;
     common.note(format_args!("seed {}", gate.seed));
     let mut parts = Vec::new();
     let verdict = gate.go(&mut session, &mut parts);
     let code = session.conclude(verdict);
     gate.show(session.report(), parts)?;
     code
+}
+
+/// Makes the folder, or takes out of it what an earlier gate has left: whatever happens to this one, none of that stands for it.
+/// Nobody else writes there as long as the lock is held.
+fn clear(out: &Path) -> Result<std::fs::File, String> {
+    std::fs::create_dir_all(out).map_err(|e| {
+        format!(
+            "cannot make the folder {}: {e}; name another with --out DIR",
+            out.display()
+        )
+    })?;
+    let place = out.join("lock");
+    let lock = std::fs::File::create(&place);
+    let lock = lock.map_err(|e| format!("cannot write {}: {e}", place.display()))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(format!(
+                "another gate is writing to {}; name another folder with --out DIR",
+                out.display()
+            ));
+        }
+        Err(TryLockError::Error(e)) => return Err(format!("cannot lock {}: {e}", place.display())),
+    }
+    let cannot = |e: std::io::Error| format!("cannot clear {}: {e}", out.display());
+    for entry in std::fs::read_dir(out).map_err(cannot)? {
+        let file = entry.map_err(cannot)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let part = CHECKS.iter().any(|check| name.starts_with(check));
+        let ours = (part || name.starts_with("gate.")) && name.ends_with(".jsonl");
+        if ours || SHOWN.contains(&&*name) {
+            std::fs::remove_file(&file).map_err(cannot)?;
+        }
+    }
+    Ok(lock)
+}
+
+/// How this program is called, for a shell. Cargo's name of its package goes along where it is another one: by that a base is built.
+fn called() -> String {
+    match std::env::var("CARGO_PKG_NAME") {
+        Ok(name) if name != program_name() => {
+            format!("CARGO_PKG_NAME={} {}", quoted(&name), program())
+        }
+        _ => program(),
+    }
 }
 
 /// Whether this machine has been shown to see a margin.
@@ -78,29 +111,12 @@ fn supported(common: &Common, margin: f64) -> Result<(), String> {
     }
 }
 
-/// The paths that are promised, if the policy names a file of them: it lies beside the policy.
-fn promised(args: &GateArgs, policy: &Policy) -> Result<Option<(PathBuf, Vec<String>)>, String> {
-    let file = policy
-        .verification
-        .as_ref()
-        .and_then(|of| of.promised.as_ref());
-    let folder = args.policy.parent().unwrap_or(Path::new(""));
-    file.map(|file| {
-        let file = folder.join(file.get_ref());
-        let names =
-            select::promised(&file).map_err(|why| format!("{}: {why}", args.policy.display()))?;
-        Ok((file, names))
-    })
-    .transpose()
-}
-
 struct Run<'a> {
     common: &'a Common,
     launch: &'a Launch,
     args: &'a GateArgs,
     catalog: &'a Catalog,
     policy: Policy,
-    promised: Option<(PathBuf, Vec<String>)>,
     out: PathBuf,
     seed: u32,
     program: String,
@@ -109,6 +125,12 @@ struct Run<'a> {
 impl Run<'_> {
     fn file(&self, name: &str) -> PathBuf {
         self.out.join(name)
+    }
+
+    /// A file that the policy names, which lies beside it.
+    fn beside(&self, file: &Path) -> String {
+        let folder = self.args.policy.parent().unwrap_or(Path::new(""));
+        folder.join(file).display().to_string()
     }
 
     /// Whether a check is asked for, by the policy and by `--only`.
@@ -151,10 +173,10 @@ impl Run<'_> {
                 CHECKS.join(", ")
             ));
         }
-        for name in &self.args.require {
+        for name in self.asked_for() {
             select::known(self.catalog, name).map_err(|why| format!("--require {why}"))?;
         }
-        if !self.args.require.is_empty() && !self.wants("verification") {
+        if self.asked_for().next().is_some() && !self.wants("verification") {
             return Err(
                 "--require is of the section [verification], which is not asked for".into(),
             );
@@ -184,8 +206,9 @@ impl Run<'_> {
             .and_then(|times| times.base.clone());
         match (&self.args.base_bin, &self.args.base) {
             (Some(file), _) => Some(["--base-bin".into(), file.display().to_string()]),
-            (None, Some(base)) => Some(["--base".into(), base.clone()]),
-            (None, None) => of_policy.map(|base| ["--base".into(), base]),
+            // CI servers set to nothing what they do not have.
+            (None, Some(base)) if !base.is_empty() => Some(["--base".into(), base.clone()]),
+            _ => of_policy.map(|base| ["--base".into(), base]),
         }
     }
 
@@ -225,18 +248,7 @@ impl Run<'_> {
     }
 
     fn verdict(&self, rows: &[Gated]) -> (u8, String) {
-        // Where several hold, the first of these is the exit.
-        let order = [
-            exit::TROUBLE,
-            exit::FINDING,
-            exit::NOTHING,
-            exit::SLOWER,
-            exit::INCONCLUSIVE,
-        ];
-        let code = order
-            .into_iter()
-            .find(|code| rows.iter().any(|row| row.exit == *code));
-        let code = code.unwrap_or(exit::PASS);
+        let code = exit_of(rows);
         let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let left_out: Vec<&str> = CHECKS
             .into_iter()
@@ -252,12 +264,14 @@ impl Run<'_> {
             rows.len(),
             count(Gate::Passes)
         );
-        for (verdict, is) in [
-            (Gate::Fails, "fail"),
-            (Gate::Inconclusive, "are inconclusive"),
+        for (verdict, one, more) in [
+            (Gate::Fails, "fails", "fail"),
+            (Gate::Inconclusive, "is inconclusive", "are inconclusive"),
         ] {
-            if count(verdict) > 0 {
-                sentence += &format!(", {} {is}", count(verdict));
+            match count(verdict) {
+                0 => {}
+                1 => sentence += &format!(", 1 {one}"),
+                n => sentence += &format!(", {n} {more}"),
             }
         }
         if !left_out.is_empty() {
@@ -268,14 +282,9 @@ impl Run<'_> {
 
     /// Runs a verb of this program as a child, and reads what it has written.
     fn part(&self, name: &str, args: &[String], parts: &mut Vec<Report>) -> Result<Report, String> {
+        self.launch.unchanged()?;
         let file = self.file(name).with_extension("jsonl");
-        // A part that writes nothing must not be judged by an earlier run's records.
-        if let Err(e) = std::fs::remove_file(&file)
-            && e.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(format!("cannot remove {}: {e}", file.display()));
-        }
-        let mut command = Command::new(self.launch.program());
+        let mut command = self.launch.command();
         // The policy says what is asked for; the environment would say it again, and otherwise.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -295,13 +304,7 @@ impl Run<'_> {
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
         let status =
             status.map_err(|e| format!("cannot start {}: {e}", self.launch.program().display()))?;
-        let report = pathproof_reports::read(&file).map_err(|e| {
-            format!(
-                "{} {}: it left no records ({status}): {e}",
-                self.program,
-                shell(args)
-            )
-        })?;
+        let report = ended(pathproof_reports::read(&file).ok(), status);
         parts.push(report.clone());
         Ok(report)
     }
@@ -319,7 +322,6 @@ impl Run<'_> {
         let part = Part {
             check,
             report,
-            program: &self.program,
             command: &command,
         };
         let mut rows = rows(&part);
@@ -328,12 +330,16 @@ impl Run<'_> {
         rows
     }
 
+    /// What the command line requires; a variable that is empty requires nothing.
+    fn asked_for(&self) -> impl Iterator<Item = &str> {
+        let names = self.args.require.iter().map(String::as_str);
+        names.filter(|name| !name.is_empty())
+    }
+
     /// What must be verified on this machine, by the policy or by the command line.
     fn required<'b>(&'b self, policy: &'b Verification) -> Vec<&'b str> {
         let of_policy = policy.require.iter().map(|name| name.get_ref().as_str());
-        let mut all: Vec<&str> = of_policy
-            .chain(self.args.require.iter().map(String::as_str))
-            .collect();
+        let mut all: Vec<&str> = of_policy.chain(self.asked_for()).collect();
         let mut known = std::collections::HashSet::new();
         all.retain(|name| known.insert(*name));
         all
@@ -349,8 +355,8 @@ impl Run<'_> {
         if !required.is_empty() {
             args.extend(["--require".into(), required.join(",")]);
         }
-        if let Some((file, _)) = &self.promised {
-            args.extend(["--promised".into(), file.display().to_string()]);
+        if let Some(list) = &policy.promised {
+            args.extend(["--promised".into(), self.beside(list.get_ref())]);
         }
         if policy.receipts {
             args.push("--require-receipts".into());
@@ -358,14 +364,15 @@ impl Run<'_> {
         if policy.exhaustive {
             args.push("--exhaustive".into());
         }
-        if let Some(cases) = policy.cases {
-            args.extend(["--cases".into(), cases.to_string()]);
+        if let Some(cases) = &policy.cases {
+            args.extend(["--cases".into(), cases.get_ref().to_string()]);
         }
         args.extend(["--seed".into(), self.seed.to_string()]);
         let report = self.part("verification", &args, parts)?;
         Ok(self.judge("verification", &report, &args, &[], |part| {
-            let mut rows = gate::verification(part, &required, self.catalog);
-            if let Some((_, names)) = &self.promised {
+            let mut rows = gate::verification(part, &required, policy.receipts, self.catalog);
+            let names = &policy.promised_paths;
+            if !names.is_empty() {
                 rows.extend(gate::promised(
                     part,
                     names,
@@ -382,8 +389,7 @@ impl Run<'_> {
         base: &Path,
         parts: &mut Vec<Report>,
     ) -> Result<Vec<Gated>, String> {
-        let folder = self.args.policy.parent().unwrap_or(Path::new(""));
-        let mut how = vec!["--base".into(), folder.join(base).display().to_string()];
+        let mut how = vec!["--base".into(), self.beside(base)];
         let tolerances = policy.tolerances();
         how.extend(["--tolerance".into(), tolerances.argument()]);
         if !policy.sizes.is_empty() {
@@ -417,7 +423,10 @@ impl Run<'_> {
             "--margin",
             policy.margin.as_ref().map(|margin| *margin.get_ref()),
         );
-        number("--budget", policy.budget);
+        number(
+            "--budget",
+            policy.budget.as_ref().map(|budget| *budget.get_ref()),
+        );
         if let (Some(build), true) = (&policy.build, how[0] == "--base") {
             how.extend(["--build".into(), build.clone()]);
         }
@@ -427,8 +436,8 @@ impl Run<'_> {
         if !policy.sizes.is_empty() {
             args.extend(["--sizes".into(), listed(&policy.sizes)]);
         }
-        if let Some(within) = policy.within {
-            args.extend(["--within".into(), within.to_string()]);
+        if let Some(within) = &policy.within {
+            args.extend(["--within".into(), within.get_ref().to_string()]);
         }
         args.extend(["--seed".into(), self.seed.to_string()]);
         if policy.allow_no_base {
@@ -464,14 +473,12 @@ impl Run<'_> {
                 // Other inputs and placements: what was slower for their sake is not slower.
                 let looked = self.part(&name, &row(of, self.seed.wrapping_add(1).max(1)), parts);
                 let row = looked.and_then(|report| {
-                    let found = report.comparisons().next().cloned();
-                    found.ok_or_else(|| {
-                        report
-                            .end()
-                            .map_or("it did not come to its end".into(), |end| {
-                                end.verdict.clone()
-                            })
-                    })
+                    let is_it = |row: &&Comparison| row.name() == of.name() && row.load == of.load;
+                    let found = report.comparisons().find(is_it).cloned();
+                    let Some(end) = report.end() else {
+                        return Err("it did not come to its end".into());
+                    };
+                    found.ok_or_else(|| end.verdict.clone())
                 });
                 again.push(Again {
                     of: (of.name(), of.load.clone()),
@@ -481,20 +488,37 @@ impl Run<'_> {
         }
         let mut judged = Vec::new();
         if let (true, Some(counts)) = (self.counts_both_sides(), &self.policy.counts) {
-            // Exits of the comparison are looked into below, unless times are not asked for.
+            // Nobody but a gate holds both sides' counts against each other.
+            let own = self.own("counts", &base);
+            // What the comparison says of times is no matter of counts: those that are missing are rows.
             let looked_into = [exit::SLOWER, exit::INCONCLUSIVE];
-            judged.extend(self.judge("counts", &report, &args, &looked_into, |part| {
-                gate::counts(part, &counts.tolerances(), &Held::Times(&repeat))
+            judged.extend(self.judge("counts", &report, &own, &looked_into, |part| {
+                gate::counts(part, &counts.tolerances(), &Held::BothSides)
             }));
         }
         if self.wants("times") {
             judged.extend(
                 self.judge("times", &report, &args, &[exit::SLOWER], |part| {
-                    gate::times(part, policy, &again, &repeat)
+                    let mut rows = gate::times(part, policy, &again, &repeat);
+                    rows.extend(gate::itself(part));
+                    rows
                 }),
             );
         }
         Ok(judged)
+    }
+
+    /// This gate's own arguments, for one check.
+    fn own(&self, check: &str, base: &[String; 2]) -> Vec<String> {
+        let policy = self.args.policy.display().to_string();
+        let seed = self.seed.to_string();
+        let own = [
+            "gate", "--only", check, "--policy", &policy, "--seed", &seed,
+        ];
+        own.into_iter()
+            .map(str::to_owned)
+            .chain(base.clone())
+            .collect()
     }
 
     fn mutation(&self, parts: &mut Vec<Report>) -> Result<Vec<Gated>, String> {
@@ -504,10 +528,11 @@ impl Run<'_> {
         let mut args = vec!["mutate".into()];
         args.extend(policy.filter.iter().map(|filter| filter.get_ref().clone()));
         if let Some(shard) = &policy.shard {
-            args.extend(["--shard".into(), shard.clone()]);
+            args.extend(["--shard".into(), shard.get_ref().clone()]);
         }
         let report = self.part("mutation", &args, parts)?;
-        // Survivors are this verb's findings; a policy that asks for a score alone allows them.
+        // Survivors, and a list of accepted ones that is not true any more, are this verb's findings; a policy that asks for a score
+        // alone asks for neither.
         let looked_into: &[u8] = if policy.accepted_only {
             &[]
         } else {
@@ -539,7 +564,6 @@ impl Run<'_> {
         ));
         if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty())
         {
-            use std::io::Write as _;
             let opened = std::fs::OpenOptions::new()
                 .create(true)
                 .append(true)
@@ -554,10 +578,56 @@ impl Run<'_> {
             }
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-            eprint!("{}", pathproof_reports::annotations(report));
+            // A stderr that is gone has nobody to tell.
+            let told = pathproof_reports::annotations(report);
+            let _ = std::io::stderr().write_all(told.as_bytes());
         }
         Ok(())
     }
+}
+
+/// The exit of all rows. Where several hold, it is the first of this order.
+fn exit_of(rows: &[Gated]) -> u8 {
+    let order = [
+        exit::TROUBLE,
+        exit::FINDING,
+        exit::NOTHING,
+        exit::SLOWER,
+        exit::INCONCLUSIVE,
+    ];
+    let code = order
+        .into_iter()
+        .find(|code| rows.iter().any(|row| row.exit == *code));
+    code.unwrap_or(exit::PASS)
+}
+
+/// A part's records. Where its process ended otherwise than they say, or left none, they end with that.
+fn ended(report: Option<Report>, status: ExitStatus) -> Report {
+    let verdict = match &report {
+        Some(report) => match report.end() {
+            Some(end) if status.code() != Some(end.exit.into()) => Some(format!(
+                "its records end with exit code {}, and it with {status}",
+                end.exit
+            )),
+            _ => None,
+        },
+        None => Some(format!(
+            "it left no records, and ended with {status}; stderr says why"
+        )),
+    };
+    let mut report = report.unwrap_or_else(|| Report {
+        source: String::new(),
+        records: Vec::new(),
+        truncated: false,
+    });
+    if let Some(verdict) = verdict {
+        report.records.push(Record::End(End {
+            exit: exit::TROUBLE,
+            seconds: 0.0,
+            verdict,
+        }));
+    }
+    report
 }
 
 /// Arguments, for a shell.
@@ -568,10 +638,62 @@ fn shell(args: &[String]) -> String {
         .join(" ")
 }
 
-fn listed(sizes: &[usize]) -> String {
+fn listed(sizes: &[toml::Spanned<usize>]) -> String {
     sizes
         .iter()
-        .map(usize::to_string)
+        .map(|size| size.get_ref().to_string())
         .collect::<Vec<_>>()
         .join(",")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn of_several_exits_one_is_given() {
+        let rows = |exits: &[u8]| {
+            let row = |exit: &u8| Gated {
+                check: "times".into(),
+                subject: "all paths".into(),
+                verdict: Gate::Fails,
+                found: "this".into(),
+                allowed: "that".into(),
+                exit: *exit,
+                command: None,
+            };
+            exit_of(&exits.iter().map(row).collect::<Vec<_>>())
+        };
+        assert_eq!(rows(&[]), 0);
+        assert_eq!(rows(&[0, 5, 0]), 5);
+        assert_eq!(rows(&[5, 3]), 3);
+        assert_eq!(rows(&[3, 4]), 4);
+        assert_eq!(rows(&[4, 1, 3]), 1);
+        assert_eq!(rows(&[1, 3, 4, 2, 5]), 2);
+    }
+
+    #[test]
+    fn records_that_say_otherwise_than_their_process_are_not_believed() {
+        let report = |exit| Report {
+            source: String::new(),
+            records: vec![Record::End(End {
+                exit,
+                seconds: 0.0,
+                verdict: "so it ended".into(),
+            })],
+            truncated: false,
+        };
+        let exit = |of: Option<Report>, raw| {
+            let ended = ended(of, ExitStatus::from_raw(raw));
+            ended.end().expect("an end").exit
+        };
+        let code = |code: i32| code << 8;
+        assert_eq!(exit(Some(report(0)), code(0)), 0);
+        assert_eq!(exit(Some(report(3)), code(3)), 3);
+        assert_eq!(exit(Some(report(0)), code(101)), exit::TROUBLE);
+        assert_eq!(exit(Some(report(0)), 9), exit::TROUBLE);
+        assert_eq!(exit(None, code(0)), exit::TROUBLE);
+    }
 }

@@ -250,7 +250,7 @@ struct VerifyArgs {
     /// Also all 2^16 pairs of bytes at every even offset of a block (for texts: of characters, at every offset).
     #[arg(long, env = "PATHPROOF_EXHAUSTIVE", value_parser = FalseyValueParser::new())]
     exhaustive: bool,
-    /// Only one part of the cases: the I-th of N (1-based); all N parts together are exactly the whole.
+    /// Only one part of the cases: the I-th of N (1-based); all N parts of one --seed together are exactly the whole.
     #[arg(long, value_name = "I/N", env = "PATHPROOF_SHARD")]
     shard: Option<String>,
     /// What all cases are drawn from; drawn from the clock by default, and always printed.
@@ -280,7 +280,7 @@ struct MutateArgs {
     /// and notices less.
     #[arg(long)]
     answers_after: bool,
-    /// Only share I of N of the mutants, as in 2/4: a sample, for less time.
+    /// Only share I of N of the mutants, as in 2/4: a sample, for less time. All shares of one program together are exactly the whole.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
     /// Write the survivors to this file, in the form that the client's list of accepted ones has; reasons that are known go along.
@@ -635,7 +635,8 @@ fn parse_data(text: &str) -> Result<(PathBuf, usize), String> {
     parsed.ok_or_else(|| format!("--data {text:?}: FILE:ROW was expected, ROW being the bytes of a row, as in rows.u8:384"))
 }
 
-fn parse_shard(text: &str) -> Result<(u64, u64), String> {
+/// A share, counted from 0, and of how many.
+pub(crate) fn parse_shard(text: &str) -> Result<(u64, u64), String> {
     let parsed = text
         .split_once('/')
         .and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));

@@ -4,20 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use pathproof_reports::{Compared, Comparison, Gate, Gated, PathRow, Report, State};
+use pathproof_reports::{Compared, Comparison, Gate, Gated, PathRow, Report, State, grouped};
 
 use super::policy::{Mutation, Times};
-use crate::count::{AGAINST, Tolerances};
+use crate::count::{AGAINST, IS_MISSING, NOT_ASKED_FOR, Tolerances};
 use crate::ledger::exit;
-use crate::receipt::is_broken_promise;
+use crate::pair::ITSELF;
+use crate::receipt::{NO_RECEIPT, ON_THREADS, is_broken_promise};
 use crate::worker::protocol::Catalog;
 
 /// A part of the gate that has run.
 pub(crate) struct Part<'a> {
     pub(crate) check: &'static str,
     pub(crate) report: &'a Report,
-    /// How this program is called, for a shell.
-    pub(crate) program: &'a str,
     /// The command that repeats all of the part.
     pub(crate) command: &'a str,
 }
@@ -35,6 +34,23 @@ impl Part<'_> {
             allowed,
             exit: exit::PASS,
             command: None,
+        }
+    }
+
+    /// What nobody can tell. Its exit is that of a failure only where somebody asked for it.
+    fn unclear(
+        &self,
+        subject: String,
+        found: String,
+        allowed: &str,
+        exit: u8,
+        command: String,
+    ) -> Gated {
+        Gated {
+            verdict: Gate::Inconclusive,
+            exit,
+            command: Some(command),
+            ..self.passes(&subject, found, allowed.into())
         }
     }
 
@@ -98,7 +114,12 @@ pub(crate) fn promised(part: &Part<'_>, names: &[String], missing: &[&str]) -> V
 }
 
 /// Every path against the reference, those that are required, and what receipts show.
-pub(crate) fn verification(part: &Part<'_>, require: &[&str], catalog: &Catalog) -> Vec<Gated> {
+pub(crate) fn verification(
+    part: &Part<'_>,
+    require: &[&str],
+    receipts_required: bool,
+    catalog: &Catalog,
+) -> Vec<Gated> {
     let rows: Vec<&PathRow> = part.report.paths().collect();
     let mut judged = Vec::new();
     for (operation, rows) in by_operation(rows.iter().map(|row| (row.operation.as_str(), *row))) {
@@ -109,30 +130,81 @@ pub(crate) fn verification(part: &Part<'_>, require: &[&str], catalog: &Catalog)
                     .filter(|row| !row.peer && row.state == state)
                     .count()
             };
-            let cases: u64 = rows.iter().map(|row| row.cases).sum();
-            let found = format!(
-                "{} verified in {cases} cases, {} unavailable",
-                count(State::Verified),
-                count(State::Unavailable)
-            );
-            judged.push(part.passes(operation, found, "no finding".into()));
+            let of_paths = rows.iter().filter(|row| !row.peer);
+            let cases = grouped(of_paths.map(|row| row.cases).sum(), ',');
+            let unavailable = match count(State::Unavailable) {
+                0 => String::new(),
+                n => format!(", {n} unavailable"),
+            };
+            let verified = count(State::Verified);
+            let found = format!("{verified} verified in {cases} cases{unavailable}");
+            judged.push(match verified {
+                0 => part.unclear(
+                    operation.into(),
+                    found,
+                    "no finding",
+                    exit::PASS,
+                    part.command.into(),
+                ),
+                _ => part.passes(operation, found, "no finding".into()),
+            });
         }
         judged.extend(bad);
     }
     for name in require {
         judged.push(required(part, name, catalog, &rows));
     }
-    let promises = Part {
+    judged.extend(receipts(part, receipts_required, &rows));
+    judged
+}
+
+/// Whether each path that was verified has a receipt. One that works on other threads can have none, and is owed none.
+fn receipts(part: &Part<'_>, required: bool, rows: &[&PathRow]) -> Option<Gated> {
+    let part = Part {
         check: "receipts",
         ..*part
     };
-    let broken = judged.iter().any(|row| row.check == promises.check);
-    let receipts = part.report.receipts().count();
-    if !broken && receipts > 0 {
-        let found = format!("{receipts} receipts, and no promise is broken");
-        judged.push(promises.passes(ALL, found, "what each path promises".into()));
+    let allowed = "what each path promises";
+    let (mut with, mut without) = (0, BTreeMap::new());
+    let verified = rows
+        .iter()
+        .filter(|row| !row.peer && row.state == State::Verified);
+    for row in verified {
+        match row
+            .receipt
+            .as_deref()
+            .map(|text| text.strip_prefix(NO_RECEIPT).ok_or(text))
+        {
+            Some(Err(_)) => with += 1,
+            Some(Ok(why)) if why == ON_THREADS => {}
+            Some(Ok(why)) => *without.entry(why).or_insert(0) += 1,
+            None => *without.entry("nobody took one").or_insert(0) += 1,
+        }
     }
-    judged
+    let why = without
+        .iter()
+        .map(|(why, n)| format!("{n} have none: {why}"));
+    let why = why.collect::<Vec<_>>().join("; ");
+    match (without.is_empty(), with) {
+        (true, 0) => None,
+        (true, n) => Some(part.passes(
+            ALL,
+            format!("{n} paths have receipts, and keep their promises"),
+            allowed.into(),
+        )),
+        (false, n) => {
+            let found = format!("{n} paths have receipts, and {why}");
+            Some(match required {
+                true => part.fails(
+                    ALL.into(),
+                    (exit::NOTHING, found),
+                    allowed,
+                    part.command.into(),
+                ),
+                false => part.unclear(ALL.into(), found, allowed, exit::PASS, part.command.into()),
+            })
+        }
+    }
 }
 
 /// What is wrong with a path, if anything is. Both a wrong answer and a broken promise are findings: the row is of the first.
@@ -163,7 +235,7 @@ fn broken(part: &Part<'_>, row: &PathRow) -> Option<Gated> {
             let command = first
                 .map(|of| of.command.clone())
                 .filter(|command| !command.is_empty());
-            let command = command.unwrap_or_else(|| format!("{} verify '{name}'", part.program));
+            let command = command.unwrap_or_else(|| part.command.into());
             Some(Part { check, ..*part }.fails(
                 name,
                 (exit::FINDING, told + &more),
@@ -174,8 +246,7 @@ fn broken(part: &Part<'_>, row: &PathRow) -> Option<Gated> {
         State::NotExecuted => {
             let why = row.reason.as_deref().unwrap_or("nobody knows why");
             let found = (exit::NOTHING, format!("{}: {why}", row.state));
-            let command = format!("{} verify '{name}'", part.program);
-            Some(part.fails(name, found, "is verified", command))
+            Some(part.fails(name, found, "is verified", part.command.into()))
         }
     }
 }
@@ -198,7 +269,12 @@ fn required(part: &Part<'_>, name: &str, catalog: &Catalog, rows: &[&PathRow]) -
     let not = of.iter().find(|row| row.state != State::Verified);
     let found = match not {
         None if !of.is_empty() => {
-            return part.passes(name, format!("{} verified", of.len()), "is verified".into());
+            let left_out = match meant.len() - of.len() {
+                0 => String::new(),
+                n => format!(", {n} more are not asked for by the filter"),
+            };
+            let found = format!("{} verified{left_out}", of.len());
+            return part.passes(name, found, "is verified".into());
         }
         None => (
             exit::NOTHING,
@@ -220,28 +296,30 @@ fn required(part: &Part<'_>, name: &str, catalog: &Catalog, rows: &[&PathRow]) -
             (code, found)
         }
     };
-    let command = format!("{} verify --require {name}", part.program);
-    part.fails(name.into(), found, "is verified", command)
+    part.fails(name.into(), found, "is verified", part.command.into())
 }
 
 /// Where instructions are counted.
-pub(crate) enum Held<'a> {
+pub(crate) enum Held {
     /// By `count`, against records.
     Records,
-    /// Beside the times, on both sides; with what repeats a row.
-    Times(&'a dyn Fn(&Comparison) -> String),
+    /// Beside the times, on both sides.
+    BothSides,
 }
 
 /// Exact instructions, against those of the base.
-pub(crate) fn counts(part: &Part<'_>, tolerances: &Tolerances, held: &Held<'_>) -> Vec<Gated> {
+pub(crate) fn counts(part: &Part<'_>, tolerances: &Tolerances, held: &Held) -> Vec<Gated> {
     match held {
         Held::Records => of_records(part, tolerances),
-        Held::Times(repeat) => of_both_sides(part, tolerances, repeat),
+        Held::BothSides => of_both_sides(part, tolerances),
     }
 }
 
 fn allowed(tolerance: f64) -> String {
-    format!("at most {tolerance} % more")
+    match tolerance {
+        0.0 => "no more".into(),
+        percent => format!("at most {percent} % more"),
+    }
 }
 
 fn of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
@@ -252,22 +330,35 @@ fn of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
         .filter(|figure| figure.quantity == AGAINST)
     {
         let tolerance = tolerances.of(&figure.operation);
-        let (Some(ratio), Some(length)) = (figure.value, &figure.split) else {
-            continue;
+        let reason = figure.reason.clone().unwrap_or_default();
+        let subject = match &figure.split {
+            Some(length) => format!("{} at {length}", figure.name()),
+            None if figure.operation.is_empty() => ALL.into(),
+            None => figure.name(),
         };
-        if ratio > 1.0 + tolerance / 100.0 {
-            let found = figure.reason.clone().unwrap_or_default();
-            let name = figure.name();
-            let command = format!("{} '{name}'", part.command);
-            judged.push(part.fails(
-                format!("{name} at {length}"),
-                (exit::SLOWER, found),
-                &allowed(tolerance),
-                command,
-            ));
+        let command = match figure.operation.is_empty() {
+            true => part.command.into(),
+            false => format!("{} '{}'", part.command, figure.name()),
+        };
+        match figure.value {
+            Some(ratio) if ratio > 1.0 + tolerance / 100.0 => {
+                let found = (exit::SLOWER, reason);
+                judged.push(part.fails(subject, found, &allowed(tolerance), command));
+            }
+            Some(_) => {}
+            None if reason.ends_with(NOT_ASKED_FOR) => {}
+            None if IS_MISSING.iter().any(|missing| reason.contains(missing)) => {
+                let found = (exit::NOTHING, reason);
+                judged.push(part.fails(subject, found, "has the base's counts", command));
+            }
+            // A new path, or a base of another machine: nobody can tell.
+            None => {
+                judged.push(part.unclear(subject, reason, &allowed(tolerance), exit::PASS, command))
+            }
         }
     }
-    if let (true, Some(end)) = (judged.is_empty(), part.report.end())
+    let fails = judged.iter().any(|row| row.verdict == Gate::Fails);
+    if let (false, Some(end)) = (fails, part.report.end())
         && end.exit == exit::PASS
     {
         judged.push(part.passes(ALL, end.verdict.clone(), tolerances.to_string()));
@@ -275,11 +366,11 @@ fn of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
     judged
 }
 
-fn of_both_sides(
-    part: &Part<'_>,
-    tolerances: &Tolerances,
-    repeat: &dyn Fn(&Comparison) -> String,
-) -> Vec<Gated> {
+fn is_counted(row: &Comparison) -> bool {
+    row.base.instructions.is_some() && row.head.instructions.is_some()
+}
+
+fn of_both_sides(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
     let mut judged = Vec::new();
     let rows = part.report.comparisons();
     for (operation, rows) in by_operation(rows.map(|row| (row.operation.as_str(), row))) {
@@ -299,25 +390,36 @@ fn of_both_sides(
                     subject,
                     (exit::SLOWER, found),
                     &allowed(tolerance),
-                    repeat(row),
+                    part.command.into(),
                 ));
             }
         }
-        let without = match rows.len() - counted {
-            0 => String::new(),
-            none => format!("; {none} have no count"),
-        };
-        if counted == 0 {
-            let mut row = part.passes(
-                operation,
-                format!("none of {} rows has a count", rows.len()),
-                allowed(tolerance),
+        let without: Vec<&&Comparison> = rows.iter().filter(|row| !is_counted(row)).collect();
+        if let Some(first) = without.first() {
+            let why = first
+                .reason
+                .as_deref()
+                .unwrap_or("their instructions cannot be stepped");
+            let found = format!(
+                "{} of {} rows have no count: {why}",
+                without.len(),
+                rows.len()
             );
-            row.verdict = Gate::Inconclusive;
-            judged.push(row);
-        } else if grown.is_empty() {
-            let found =
-                format!("{counted} counted, of which {differ} differ and none exceeds{without}");
+            // Of none there is nothing that could have failed.
+            let exit = match counted {
+                0 => exit::INCONCLUSIVE,
+                _ => exit::PASS,
+            };
+            judged.push(part.unclear(
+                operation.into(),
+                found,
+                &allowed(tolerance),
+                exit,
+                part.command.into(),
+            ));
+        }
+        if counted > 0 && grown.is_empty() {
+            let found = format!("{counted} counted, of which {differ} differ and none exceeds");
             judged.push(part.passes(operation, found, allowed(tolerance)));
         }
         judged.append(&mut grown);
@@ -348,6 +450,19 @@ pub(crate) fn change(row: &Comparison) -> String {
     }
 }
 
+/// Whether both sides were one revision: then nothing was compared.
+pub(crate) fn itself(part: &Part<'_>) -> Option<Gated> {
+    let mut remarks = part.report.figures().filter(|of| of.quantity == "sides");
+    let remark = remarks.find_map(|of| of.reason.clone().filter(|why| why.ends_with(ITSELF)))?;
+    let found = (exit::NOTHING, remark);
+    Some(part.fails(
+        ALL.into(),
+        found,
+        "is compared with a base",
+        part.command.into(),
+    ))
+}
+
 /// Times against the base. What was slower fails if it was so twice.
 pub(crate) fn times(
     part: &Part<'_>,
@@ -375,11 +490,8 @@ pub(crate) fn times(
                 .reason
                 .as_ref()
                 .map_or(String::new(), |why| format!(": {why}"));
-            let inconclusive = |found: String| Gated {
-                verdict: Gate::Inconclusive,
-                exit: unclear,
-                command: Some(repeat(row)),
-                ..part.passes(&subject, found, allowed.clone())
+            let inconclusive = |found: String, exit| {
+                part.unclear(subject.clone(), found, &allowed, exit, repeat(row))
             };
             match row.verdict {
                 Compared::Faster | Compared::Same | Compared::Identical => {
@@ -392,46 +504,28 @@ pub(crate) fn times(
                     let found = (exit::NOTHING, format!("{}{why}", row.verdict));
                     judged.push(part.fails(subject, found, "has a base", repeat(row)));
                 }
+                // What was never begun is no matter of noise.
+                Compared::Inconclusive if row.epochs == 0 => {
+                    judged.push(inconclusive(
+                        format!("{}{why}", change(row)),
+                        exit::INCONCLUSIVE,
+                    ));
+                }
                 Compared::Inconclusive | Compared::Void => {
-                    judged.push(inconclusive(format!("{}{why}", change(row))))
+                    judged.push(inconclusive(format!("{}{why}", change(row)), unclear))
                 }
                 Compared::Slower => {
-                    let second = again
-                        .iter()
-                        .find(|again| again.of == (row.name(), row.load.clone()));
-                    let first = change(row);
-                    match second.map(|again| &again.row) {
-                        Some(Ok(second)) if second.verdict == Compared::Slower => {
-                            let found = format!("{first}; once more: {}", change(second));
-                            judged.push(part.fails(
-                                subject,
-                                (exit::SLOWER, found),
-                                &allowed,
-                                repeat(row),
-                            ));
+                    let of = (row.name(), row.load.clone());
+                    let second = again.iter().find(|again| again.of == of);
+                    let (verdict, found) = twice(row, second.map(|again| &again.row));
+                    judged.push(match verdict {
+                        Gate::Passes => part.passes(&subject, found, allowed),
+                        // It was seen once: that is no noise that a policy can let pass.
+                        Gate::Inconclusive => inconclusive(found, exit::INCONCLUSIVE),
+                        Gate::Fails => {
+                            part.fails(subject, (exit::SLOWER, found), &allowed, repeat(row))
                         }
-                        Some(Ok(second)) => {
-                            let found = format!("{first}; once more: {}", change(second));
-                            judged.push(match second.verdict {
-                                Compared::Inconclusive | Compared::Void => inconclusive(found),
-                                _ => part.passes(&subject, found, allowed),
-                            });
-                        }
-                        Some(Err(why)) => {
-                            let found = (
-                                exit::SLOWER,
-                                format!("{first}; it could not be measured once more: {why}"),
-                            );
-                            judged.push(part.fails(subject, found, &allowed, repeat(row)));
-                        }
-                        None => {
-                            let found = (
-                                exit::SLOWER,
-                                format!("{first}; it was not measured once more"),
-                            );
-                            judged.push(part.fails(subject, found, &allowed, repeat(row)));
-                        }
-                    }
+                    });
                 }
             }
         }
@@ -439,15 +533,53 @@ pub(crate) fn times(
             let counted = fine
                 .iter()
                 .map(|(verdict, rows)| format!("{rows} {verdict}"));
-            let found = counted.collect::<Vec<_>>().join(", ");
+            let counted = counted.collect::<Vec<_>>().join(", ");
             judged.push(part.passes(
                 operation,
-                found,
+                counted + &not_compared(part.report, operation),
                 format!("slower by at most {} %", percent(margin)),
             ));
         }
     }
     judged
+}
+
+/// How many paths of an operation have no row, such as those that cannot run here.
+fn not_compared(report: &Report, operation: &str) -> String {
+    let of_it = |name: &str| name == operation;
+    let paths = report
+        .paths()
+        .filter(|row| of_it(&row.operation) && row.state != State::Verified);
+    let never = report
+        .figures()
+        .filter(|of| of_it(&of.operation) && of.quantity == "comparison");
+    match paths.count() + never.count() {
+        0 => String::new(),
+        n => format!("; {n} paths are not compared"),
+    }
+}
+
+/// What two looks at a row come to, of which the first said slower.
+fn twice(first: &Comparison, second: Option<&Result<Comparison, String>>) -> (Gate, String) {
+    let first = change(first);
+    match second {
+        Some(Ok(second)) => {
+            let verdict = match second.verdict {
+                Compared::Faster | Compared::Same | Compared::Identical => Gate::Passes,
+                Compared::Inconclusive | Compared::Void => Gate::Inconclusive,
+                Compared::Slower | Compared::NoBase => Gate::Fails,
+            };
+            (verdict, format!("{first}; once more: {}", change(second)))
+        }
+        Some(Err(why)) => {
+            let found = format!("{first}; it could not be measured once more: {why}");
+            (Gate::Fails, found)
+        }
+        None => (
+            Gate::Fails,
+            format!("{first}; it was not measured once more"),
+        ),
+    }
 }
 
 /// A share as a percentage without the noise of its arithmetic.
@@ -504,7 +636,8 @@ pub(crate) fn mutation(part: &Part<'_>, policy: &Mutation) -> Vec<Gated> {
                 ));
             }
             if !why.is_empty() {
-                let command = format!("{} mutate '{name}'", part.program);
+                // Of one path alone other mutants are its own: it shares functions with others.
+                let command = part.command.into();
                 bad.push(part.fails(name, (exit::FINDING, why.join("; ")), &allowed, command));
             }
         }
@@ -522,12 +655,15 @@ pub(crate) fn mutation(part: &Part<'_>, policy: &Mutation) -> Vec<Gated> {
 
 /// What a part came to that none of its rows says: that it did not finish, or an exit of failure. Exits in `judged` were looked into.
 pub(crate) fn unexplained(part: &Part<'_>, rows: &[Gated], judged: &[u8]) -> Option<Gated> {
+    // What has a command of its own is repeated by that.
+    let finding = part.report.findings().find(|of| !of.command.is_empty());
+    let command = finding.map_or(part.command, |of| &of.command);
     let of_all = |exit: u8, found: String| {
         let mut row = part.fails(
             ALL.into(),
             (exit, found),
             "comes to its end",
-            part.command.into(),
+            command.into(),
         );
         if exit == exit::INCONCLUSIVE {
             row.verdict = Gate::Inconclusive;
@@ -584,7 +720,6 @@ mod tests {
         Part {
             check,
             report,
-            program: "program",
             command: "program verb",
         }
     }
@@ -624,7 +759,7 @@ mod tests {
     }
 
     /// What the gate says of a row that was slower, after a second look at it.
-    fn twice(
+    fn looked_twice(
         second: Option<Result<Comparison, String>>,
         fail_inconclusive: bool,
     ) -> (Gate, u8, String) {
@@ -650,22 +785,26 @@ mod tests {
 
     #[test]
     fn what_is_slower_fails_if_it_is_so_twice() {
-        let (verdict, exit, found) = twice(Some(Ok(compared(Compared::Slower, 1.06))), false);
+        let (verdict, exit, found) =
+            looked_twice(Some(Ok(compared(Compared::Slower, 1.06))), false);
         assert_eq!((verdict, exit), (Gate::Fails, exit::SLOWER));
         assert_eq!(
             found,
             "slower by +5.0 % [+4.9, +5.1]; once more: slower by +6.0 % [+5.9, +6.1]"
         );
-        let (verdict, exit, found) = twice(Some(Ok(compared(Compared::Same, 1.0))), true);
+        let (verdict, exit, found) = looked_twice(Some(Ok(compared(Compared::Same, 1.0))), true);
         assert_eq!((verdict, exit), (Gate::Passes, exit::PASS));
         assert!(found.contains("once more: same by"), "{found}");
-        for (fails, code) in [(false, exit::PASS), (true, exit::INCONCLUSIVE)] {
-            let (verdict, exit, _) = twice(Some(Ok(compared(Compared::Void, 1.0))), fails);
-            assert_eq!((verdict, exit), (Gate::Inconclusive, code));
+        // It was seen once: whatever the policy says of rows without a verdict, this is no pass.
+        for fails in [false, true] {
+            let (verdict, exit, _) = looked_twice(Some(Ok(compared(Compared::Void, 1.0))), fails);
+            assert_eq!((verdict, exit), (Gate::Inconclusive, exit::INCONCLUSIVE));
         }
+        let (verdict, exit, _) = looked_twice(Some(Ok(compared(Compared::NoBase, 1.0))), false);
+        assert_eq!((verdict, exit), (Gate::Fails, exit::SLOWER));
         // What was seen once and could not be looked at again is no pass.
         for second in [None, Some(Err("the side died".into()))] {
-            let (verdict, exit, _) = twice(second, false);
+            let (verdict, exit, _) = looked_twice(second, false);
             assert_eq!((verdict, exit), (Gate::Fails, exit::SLOWER));
         }
     }
@@ -711,8 +850,7 @@ mod tests {
             let mut row = compared(Compared::Same, 1.0);
             (row.base.instructions, row.head.instructions) = (base, head);
             let report = report(vec![Record::Comparison(row)], 0);
-            let repeat = |_: &Comparison| "program compare".to_string();
-            let rows = counts(&part("counts", &report), tolerances, &Held::Times(&repeat));
+            let rows = counts(&part("counts", &report), tolerances, &Held::BothSides);
             assert_eq!(rows.len(), 1, "{rows:?}");
             (rows[0].verdict, rows[0].exit)
         };
@@ -723,8 +861,114 @@ mod tests {
         let one = Tolerances::parse("0,op=1").expect("tolerances");
         assert_eq!(grown(Some(100), Some(101), &one), (Gate::Passes, 0));
         assert_eq!(grown(Some(100), Some(102), &one), (Gate::Fails, 3));
-        // Nothing was counted: nobody can tell.
-        assert_eq!(grown(Some(100), None, &none), (Gate::Inconclusive, 0));
+        // Nothing was counted: nobody can tell, and that is no pass.
+        assert_eq!(grown(Some(100), None, &none), (Gate::Inconclusive, 5));
+    }
+
+    fn path(isa: &str, state: State, receipt: Option<&str>) -> PathRow {
+        PathRow {
+            operation: "op".into(),
+            isa: isa.into(),
+            delivery: "fills".into(),
+            state,
+            cases: 10,
+            reason: None,
+            errors: None,
+            receipt: receipt.map(str::to_owned),
+            peer: false,
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_receipt_is_told() {
+        let of = |receipts: &[Option<&str>], required: bool| {
+            let rows = receipts
+                .iter()
+                .map(|text| path("avx2", State::Verified, *text));
+            let (rows, report) = (rows.collect::<Vec<_>>(), report(Vec::new(), 0));
+            let rows: Vec<&PathRow> = rows.iter().collect();
+            receipts_row(&report, required, &rows)
+        };
+        let one = Some("at 4097 B: avx2 1283");
+        let none = Some("no receipt: instructions are stepped on x86-64 Linux alone");
+        let threads = Some("no receipt: it works on other threads");
+        assert_eq!(of(&[one, threads], true), Some((Gate::Passes, 0)));
+        assert_eq!(of(&[one, none], true), Some((Gate::Fails, exit::NOTHING)));
+        assert_eq!(of(&[one, None], true), Some((Gate::Fails, exit::NOTHING)));
+        assert_eq!(of(&[one, none], false), Some((Gate::Inconclusive, 0)));
+        assert_eq!(of(&[none], false), Some((Gate::Inconclusive, 0)));
+        assert_eq!(of(&[threads], true), None);
+    }
+
+    fn receipts_row(report: &Report, required: bool, rows: &[&PathRow]) -> Option<(Gate, u8)> {
+        receipts(&part("verification", report), required, rows).map(|row| (row.verdict, row.exit))
+    }
+
+    #[test]
+    fn an_operation_of_which_nothing_ran_does_not_pass() {
+        let none = Catalog {
+            operations: Vec::new(),
+        };
+        let rows = vec![Record::Path(path("neon", State::Unavailable, None))];
+        let rows = verification(&part("verification", &report(rows, 0)), &[], false, &none);
+        let verdicts: Vec<Gate> = rows.iter().map(|row| row.verdict).collect();
+        assert_eq!(verdicts, [Gate::Inconclusive], "{rows:?}");
+    }
+
+    #[test]
+    fn what_a_base_of_records_has_and_nobody_here_is_told() {
+        let of = |reason: &str| {
+            let figure = Figure::new(AGAINST, Err(reason.into()), "x").of("op", "avx2", "fills");
+            let report = report(vec![Record::Figure(figure)], 0);
+            let rows = counts(
+                &part("counts", &report),
+                &Tolerances::default(),
+                &Held::Records,
+            );
+            let first = rows.into_iter().next().expect("a row");
+            (first.verdict, first.exit)
+        };
+        let gone = "only in the base: this program has no such path; at 64";
+        assert_eq!(of(gone), (Gate::Fails, exit::NOTHING));
+        let late = "the base is of a run that did not end: it may lack counts";
+        assert_eq!(of(late), (Gate::Fails, exit::NOTHING));
+        assert_eq!(
+            of("the compiler differs, and other code with it"),
+            (Gate::Inconclusive, 0)
+        );
+        assert_eq!(
+            of("3 path(s) of the base were not asked for"),
+            (Gate::Passes, 0)
+        );
+    }
+
+    #[test]
+    fn a_revision_held_against_itself_is_no_pass() {
+        let remark = |why: String| {
+            let report = report(vec![Record::Figure(Figure::new("sides", Err(why), ""))], 0);
+            itself(&part("times", &report)).map(|row| (row.verdict, row.exit))
+        };
+        let same = format!("HEAD is where it parts from main: {ITSELF}");
+        assert_eq!(remark(same), Some((Gate::Fails, exit::NOTHING)));
+        assert_eq!(
+            remark("the control is the same link as the base".into()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_row_that_was_not_reached_is_no_noise() {
+        let mut row = compared(Compared::Inconclusive, 1.0);
+        (row.ratio, row.epochs) = (None, 0);
+        let rows = |row: Comparison| {
+            let repeat = |_: &Comparison| "program compare".to_string();
+            let report = report(vec![Record::Comparison(row)], 0);
+            let rows = times(&part("times", &report), &policy(false), &[], &repeat);
+            (rows[0].verdict, rows[0].exit)
+        };
+        assert_eq!(rows(row.clone()), (Gate::Inconclusive, exit::INCONCLUSIVE));
+        row.epochs = 160;
+        assert_eq!(rows(row), (Gate::Inconclusive, 0));
     }
 
     #[test]

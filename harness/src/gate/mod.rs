@@ -6,6 +6,6 @@ mod judge;
 mod policy;
 
 pub(crate) use judge::{
-    Again, Held, Part, counts, mutation, promised, times, unexplained, verification,
+    Again, Held, Part, counts, itself, mutation, promised, times, unexplained, verification,
 };
 pub(crate) use policy::{Counts, Policy, Verification, read};

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::count::Tolerances;
-use crate::select::{any, known, matches_nothing, nearest, select};
+use crate::cmd::parse_shard;
+use crate::count::{Tolerances, bounded};
+use crate::select::{any, known, matches_nothing, nearest, promised, select};
 use crate::worker::protocol::Catalog;
 
 /// What is asked for: each section is a check, and a check without a section is not made.
@@ -32,13 +33,16 @@ pub(crate) struct Verification {
     pub(crate) require: Vec<Spanned<String>>,
     /// A file of paths that the program must have, one a line, whether or not this machine can run them.
     pub(crate) promised: Option<Spanned<PathBuf>>,
+    /// What stands in it.
+    #[serde(skip)]
+    pub(crate) promised_paths: Vec<String>,
     /// Whether a path without a receipt is a failure, also where none can be had.
     #[serde(default)]
     pub(crate) receipts: bool,
     #[serde(default)]
     pub(crate) exhaustive: bool,
     /// Random cases per operation.
-    pub(crate) cases: Option<u64>,
+    pub(crate) cases: Option<Spanned<u64>>,
 }
 
 /// Exact instructions.
@@ -50,10 +54,9 @@ pub(crate) struct Counts {
     pub(crate) base: Option<Spanned<PathBuf>>,
     /// Plain bytes a call, with `base`.
     #[serde(default)]
-    pub(crate) sizes: Vec<usize>,
-    /// Percent by which a count may grow.
-    #[serde(default)]
-    pub(crate) tolerance: f64,
+    pub(crate) sizes: Vec<Spanned<usize>>,
+    /// Percent by which a count may grow; none by default.
+    pub(crate) tolerance: Option<Spanned<f64>>,
     /// The same of single operations.
     #[serde(default)]
     pub(crate) tolerances: BTreeMap<Spanned<String>, f64>,
@@ -63,7 +66,7 @@ impl Counts {
     pub(crate) fn tolerances(&self) -> Tolerances {
         let of = self.tolerances.iter();
         Tolerances {
-            usual: self.tolerance,
+            usual: self.tolerance.as_ref().map_or(0.0, |of| *of.get_ref()),
             of: of.map(|(name, of)| (name.get_ref().clone(), *of)).collect(),
         }
     }
@@ -80,10 +83,10 @@ pub(crate) struct Times {
     pub(crate) margin: Option<Spanned<f64>>,
     /// Plain bytes a call.
     #[serde(default)]
-    pub(crate) sizes: Vec<usize>,
+    pub(crate) sizes: Vec<Spanned<usize>>,
     /// Seconds a row, and seconds after which no row is begun.
-    pub(crate) budget: Option<f64>,
-    pub(crate) within: Option<f64>,
+    pub(crate) budget: Option<Spanned<f64>>,
+    pub(crate) within: Option<Spanned<f64>>,
     /// The command that builds the base, where it is not cargo's usual one.
     pub(crate) build: Option<String>,
     #[serde(default)]
@@ -104,11 +107,14 @@ pub(crate) struct Mutation {
     #[serde(default)]
     pub(crate) accepted_only: bool,
     /// Only share I of N of them, as in 1/4.
-    pub(crate) shard: Option<String>,
+    pub(crate) shard: Option<Spanned<String>>,
 }
 
 /// Whether this machine has been shown to see a margin, as a share.
 pub(crate) type Supported<'a> = &'a dyn Fn(f64) -> Result<(), String>;
+
+/// The margin where a policy says none, in percent: that of `compare`.
+pub(crate) const MARGIN: f64 = 1.0;
 
 /// Reads a policy, and holds it against what the program has and the machine can see.
 ///
@@ -125,10 +131,25 @@ pub(crate) fn read(
             file.display()
         )
     })?;
-    parse(&text, catalog, supported).map_err(|(span, why)| match span {
+    let told = |(span, why): Wrong| match span {
         Some(span) => format!("{}:{}: {why}", file.display(), line(&text, &span)),
         None => format!("{}: {why}", file.display()),
-    })
+    };
+    let mut policy = parse(&text, catalog, supported).map_err(told)?;
+    // Files that a policy names lie beside it.
+    let beside = |path: &Path| file.parent().unwrap_or(Path::new("")).join(path);
+    if let Some(of) = &mut policy.verification
+        && let Some(list) = &of.promised
+    {
+        of.promised_paths = promised(&beside(list.get_ref()))
+            .map_err(at(list))
+            .map_err(told)?;
+    }
+    if let Some(base) = policy.counts.as_ref().and_then(|of| of.base.as_ref()) {
+        let records = pathproof_reports::read(&beside(base.get_ref()));
+        records.map_err(|e| told(at(base)(e.to_string())))?;
+    }
+    Ok(policy)
 }
 
 /// The number of the line in which a span begins.
@@ -181,20 +202,33 @@ impl Policy {
         if let Some(counts) = counts {
             counts.check(catalog, times.is_some())?;
         }
-        if let Some(margin) = times.as_ref().and_then(|times| times.margin.as_ref()) {
-            if !(0.05..=50.0).contains(margin.get_ref()) {
-                let why = format!(
-                    "a margin of {}: from 0.05 to 50 percent was expected",
-                    margin.get_ref()
-                );
-                return Err(at(margin)(why));
-            }
-            supported(margin.get_ref() / 100.0).map_err(at(margin))?;
+        if let Some(of) = verification {
+            ranged(of.cases.as_ref(), 0..=10_000_000, "random cases")?;
+        }
+        if let Some(times) = times {
+            times.check(supported)?;
         }
         if let Some(mutation) = mutation {
             mutation.check()?;
         }
         Ok(())
+    }
+}
+
+/// A number of a policy, where there is one. The verbs take no others; told here, it is told with its line and before anything runs.
+fn ranged<T: Copy + PartialOrd + std::fmt::Display>(
+    value: Option<&Spanned<T>>,
+    range: std::ops::RangeInclusive<T>,
+    what: &str,
+) -> Result<(), Wrong> {
+    match value.filter(|value| !range.contains(value.get_ref())) {
+        None => Ok(()),
+        Some(value) => Err(at(value)(format!(
+            "{} {what}: from {} to {} were expected",
+            value.get_ref(),
+            range.start(),
+            range.end()
+        ))),
     }
 }
 
@@ -204,23 +238,47 @@ fn at<T>(value: &Spanned<T>) -> impl Fn(String) -> Wrong {
     move |why| (Some(span.clone()), why)
 }
 
+impl Times {
+    fn check(&self, supported: Supported<'_>) -> Result<(), Wrong> {
+        ranged(self.margin.as_ref(), 0.05..=50.0, "percent of margin")?;
+        ranged(self.budget.as_ref(), 0.1..=3600.0, "seconds a row")?;
+        ranged(self.within.as_ref(), 0.0..=1e6, "seconds for all rows")?;
+        for size in &self.sizes {
+            ranged(Some(size), 1..=64 << 20, "bytes")?;
+        }
+        match &self.margin {
+            Some(margin) => supported(margin.get_ref() / 100.0).map_err(at(margin)),
+            None => supported(MARGIN / 100.0).map_err(|why| {
+                (
+                    None,
+                    format!("[times] margin = {MARGIN}, its default: {why}"),
+                )
+            }),
+        }
+    }
+}
+
 impl Counts {
     fn check(&self, catalog: &Catalog, times: bool) -> Result<(), Wrong> {
+        let both_sides =
+            "without a base of records, what is counted are the rows of [times], which has their";
         if self.base.is_none() && !times {
             return Err((None, "[counts] needs a base, records that `count` wrote; or a section [times], whose comparison counts both sides".into()));
         }
-        if self.base.is_none() && !self.sizes.is_empty() {
-            return Err((None, "[counts] sizes are of a base of records; without one, it is [times] that has the sizes".into()));
+        if let (None, Some(filter)) = (&self.base, &self.filter) {
+            return Err(at(filter)(format!("{both_sides} filter")));
         }
-        if !Tolerances::allows(self.tolerance) {
-            return Err((
-                None,
-                format!(
-                    "[counts] tolerance = {}: a percentage from 0 on was expected",
-                    self.tolerance
-                ),
-            ));
+        if let (None, Some(size)) = (&self.base, self.sizes.first()) {
+            return Err(at(size)(format!("{both_sides} sizes")));
         }
+        for size in &self.sizes {
+            bounded(*size.get_ref()).map_err(at(size))?;
+        }
+        ranged(
+            self.tolerance.as_ref(),
+            0.0..=f64::MAX,
+            "percent of tolerance",
+        )?;
         for (name, tolerance) in &self.tolerances {
             let known = || catalog.operations.iter().map(|of| of.name.clone());
             if !known().any(|of| of == *name.get_ref()) {
@@ -249,7 +307,12 @@ impl Mutation {
                 score.get_ref()
             ))),
             _ => Ok(()),
-        }
+        }?;
+        let shard = self.shard.as_ref();
+        shard.map_or(Ok(()), |shard| {
+            let parsed = parse_shard(shard.get_ref());
+            parsed.map(|_| ()).map_err(at(shard))
+        })
     }
 }
 

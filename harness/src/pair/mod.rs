@@ -36,3 +36,6 @@ pub(crate) use self::{
     side::{Ask, Moved, SHARED_CORE, Said, Steps, Subjected, VERSION, answer},
 };
 pub(crate) use sign::{ALPHA, Rule, median, quantile};
+
+/// How the remark ends where head and base are one revision: whatever is compared, nothing can differ.
+pub(crate) const ITSELF: &str = "nothing is compared but this revision with itself";

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -107,7 +106,7 @@ impl Process {
             }
         };
         // Looked at after the start, so that what was started is the file as it was known.
-        let changed = changed(launch).map(Fault::Broken);
+        let changed = launch.unchanged().err().map(Fault::Broken);
         let mut child = match (spawned, changed) {
             (Ok(child), None) => child,
             (Ok(mut child), Some(fault)) => {
@@ -297,21 +296,6 @@ impl<P: Write + AsFd> Write for Timed<'_, P> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.pipe.flush()
     }
-}
-
-/// Why a side must not be what the program's file is now, if that has changed since the file became a side.
-fn changed(launch: &Launch) -> Option<String> {
-    let is = |file: &std::fs::Metadata| {
-        let written = (file.mtime(), file.mtime_nsec());
-        (file.dev(), file.ino(), file.len(), written)
-    };
-    let now = std::fs::metadata(launch.program()).ok();
-    let program = launch.program().display();
-    (now.as_ref().map(is) != launch.file().map(is)).then(|| {
-        format!(
-            "{program} is not the file that it was when this run began, and two builds would be measured as one: compare again while nothing builds it, or a copy of it"
-        )
-    })
 }
 
 fn before_ready(launch: &Launch, how: &str) -> Fault {
@@ -556,7 +540,7 @@ mod tests {
         let start = || Process::spawn(&launch, None, Duration::from_secs(1)).map(drop);
         assert_eq!(start(), Ok(()));
         script(folder.path(), "exec sleep 600");
-        let changed = |of| matches!(of, Err(Fault::Broken(why)) if why.contains("compare again"));
+        let changed = |of| matches!(of, Err(Fault::Broken(why)) if why.contains("is not the file that it was"));
         assert!(changed(start()));
         std::fs::remove_file(launch.program()).unwrap();
         assert!(changed(start()));

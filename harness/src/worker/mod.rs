@@ -98,8 +98,29 @@ impl Launch {
         &self.program
     }
 
-    pub(crate) fn file(&self) -> Option<&std::fs::Metadata> {
-        self.file.as_ref()
+    /// Whether the program's file is still what it was when it became known.
+    ///
+    /// # Errors
+    /// It is not: what was measured of it and what would be are two builds.
+    pub(crate) fn unchanged(&self) -> Result<(), String> {
+        #[cfg(unix)]
+        fn is(file: &std::fs::Metadata) -> impl PartialEq + use<> {
+            use std::os::unix::fs::MetadataExt as _;
+            let written = (file.mtime(), file.mtime_nsec());
+            (file.dev(), file.ino(), file.len(), written)
+        }
+        #[cfg(not(unix))]
+        fn is(file: &std::fs::Metadata) -> impl PartialEq + use<> {
+            (file.len(), file.modified().ok())
+        }
+        let now = std::fs::metadata(&self.program).ok();
+        match now.as_ref().map(is) == self.file.as_ref().map(is) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} is not the file that it was when this run began, and two builds would be measured as one: begin again while nothing builds it, or with a copy of it",
+                self.program.display()
+            )),
+        }
     }
 
     pub(crate) fn compares(&self) -> &OnceLock<Result<(), String>> {

@@ -30,6 +30,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         ("github_is_told", github_is_told),
         (
+            "no_earlier_verdict_stands_for_this_one",
+            no_earlier_verdict_stands_for_this_one,
+        ),
+        (
             "two_gates_do_not_share_a_folder",
             two_gates_do_not_share_a_folder,
         ),
@@ -238,6 +242,8 @@ fn a_required_path_that_cannot_run_fails() {
         row.found.contains("healthy/neon/fills is unavailable: "),
         "{row:?}"
     );
+    let again = shell(row.command.as_deref().expect("a command"));
+    assert_eq!(again.exit, Some(4), "{again:#?}");
     // By the command line too, beyond what the policy requires.
     let policy = Policy::new(
         "requires",
@@ -397,6 +403,25 @@ fn github_is_told() {
     );
 }
 
+fn no_earlier_verdict_stands_for_this_one() {
+    let text = "[verification]\nfilter = \"healthy/*\"\ncases = 50\n";
+    let policy = Policy::new("earlier", text);
+    assert_eq!(policy.run(&[], &[]).exit, Some(0));
+    let files = [
+        "gate.jsonl",
+        "verification.jsonl",
+        "summary.md",
+        "junit.xml",
+        "index.html",
+    ];
+    assert!(files.iter().all(|file| policy.out.join(file).is_file()));
+    fs::write(policy.out.join("notes.md"), "mine").expect("a file");
+    fs::write(&policy.file, format!("{text}cases = 51\n")).expect("a policy");
+    assert_eq!(policy.run(&[], &[]).exit, Some(2));
+    assert!(!files.iter().any(|file| policy.out.join(file).exists()));
+    assert_eq!(policy.written("notes.md"), "mine");
+}
+
 fn two_gates_do_not_share_a_folder() {
     let policy = Policy::new(
         "shared",
@@ -543,6 +568,11 @@ mod stepped {
         let ran = policy.run(&args, &[(crate::MAIN, "moods"), ("ZOO_MOOD", "slow")]);
         let row = fails(&ran, "counts", "moods/by-name/fills at 64", 3);
         assert!(row.found.ends_with(" instructions"), "{row:?}");
+        let command = row.command.expect("a command");
+        assert!(
+            command.contains(" gate --only counts --policy "),
+            "{command}"
+        );
         let ran = policy.run(&args, &[(crate::MAIN, "moods")]);
         assert_eq!((ran.exit, not_passed(&ran)), (Some(0), vec![]), "{ran:#?}");
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use self::build::{build, copy, has_package, links, package};
 use self::tree::{Place, caches, git, unpack};
+use super::ITSELF;
 use crate::worker::Launch;
 
 /// The control's shuffle; the layouts that are asked for are 1, 2, ….
@@ -140,7 +141,7 @@ impl Bases {
             );
         } else if git(&["rev-parse", "HEAD"])? == commit {
             self.remarks.push(format!(
-                "HEAD is where it parts from {revision}, and the tree has no changes: nothing is compared but this revision with itself"
+                "HEAD is where it parts from {revision}, and the tree has no changes: {ITSELF}"
             ));
         }
         hold(wanted.home)?;

@@ -291,7 +291,7 @@ mod tests {
         padded.resize(1 << 20, 0);
         let mut rest = padded.as_slice();
         lay(&mut rest, folder.path()).unwrap();
-        assert_eq!(rest, []);
+        assert!(rest.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A row passes only for what it has seen: a part that did not finish, or whose exit nothing else explains, is a row that fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathproof_reports::{Compared, Comparison, Gate, Gated, PathRow, Report, State, grouped};
 
@@ -546,15 +546,21 @@ pub(crate) fn times(
 
 /// How many paths of an operation have no row, such as those that cannot run here.
 fn not_compared(report: &Report, operation: &str) -> String {
-    let of_it = |name: &str| name == operation;
+    let has_row = |name: &str| report.comparisons().any(|row| row.name() == name);
     let paths = report
         .paths()
-        .filter(|row| of_it(&row.operation) && row.state != State::Verified);
+        .filter(|row| row.operation == operation)
+        .map(PathRow::name);
     let never = report
         .figures()
-        .filter(|of| of_it(&of.operation) && of.quantity == "comparison");
-    match paths.count() + never.count() {
+        .filter(|of| of.operation == operation && of.quantity == "comparison");
+    let without: BTreeSet<String> = paths
+        .chain(never.map(pathproof_reports::Figure::name))
+        .filter(|name| !has_row(name))
+        .collect();
+    match without.len() {
         0 => String::new(),
+        1 => "; 1 path is not compared".into(),
         n => format!("; {n} paths are not compared"),
     }
 }

@@ -203,7 +203,7 @@ impl Policy {
             counts.check(catalog, times.is_some())?;
         }
         if let Some(of) = verification {
-            ranged(of.cases.as_ref(), 0..=10_000_000, "random cases")?;
+            ranged(of.cases.as_ref(), 0..=10_000_000, ("cases", "random cases"))?;
         }
         if let Some(times) = times {
             times.check(supported)?;
@@ -219,12 +219,12 @@ impl Policy {
 fn ranged<T: Copy + PartialOrd + std::fmt::Display>(
     value: Option<&Spanned<T>>,
     range: std::ops::RangeInclusive<T>,
-    what: &str,
+    (key, unit): (&str, &str),
 ) -> Result<(), Wrong> {
     match value.filter(|value| !range.contains(value.get_ref())) {
         None => Ok(()),
         Some(value) => Err(at(value)(format!(
-            "{} {what}: from {} to {} were expected",
+            "{key} = {}: from {} to {} {unit} was expected",
             value.get_ref(),
             range.start(),
             range.end()
@@ -240,11 +240,11 @@ fn at<T>(value: &Spanned<T>) -> impl Fn(String) -> Wrong {
 
 impl Times {
     fn check(&self, supported: Supported<'_>) -> Result<(), Wrong> {
-        ranged(self.margin.as_ref(), 0.05..=50.0, "percent of margin")?;
-        ranged(self.budget.as_ref(), 0.1..=3600.0, "seconds a row")?;
-        ranged(self.within.as_ref(), 0.0..=1e6, "seconds for all rows")?;
+        ranged(self.margin.as_ref(), 0.05..=50.0, ("margin", "percent"))?;
+        ranged(self.budget.as_ref(), 0.1..=3600.0, ("budget", "seconds"))?;
+        ranged(self.within.as_ref(), 0.0..=1e6, ("within", "seconds"))?;
         for size in &self.sizes {
-            ranged(Some(size), 1..=64 << 20, "bytes")?;
+            ranged(Some(size), 1..=64 << 20, ("sizes", "bytes"))?;
         }
         match &self.margin {
             Some(margin) => supported(margin.get_ref() / 100.0).map_err(at(margin)),
@@ -277,7 +277,7 @@ impl Counts {
         ranged(
             self.tolerance.as_ref(),
             0.0..=f64::MAX,
-            "percent of tolerance",
+            ("tolerance", "percent"),
         )?;
         for (name, tolerance) in &self.tolerances {
             let known = || catalog.operations.iter().map(|of| of.name.clone());

@@ -549,7 +549,10 @@ fn an_interrupt_leaves_no_side() {
     let path = "slow/sleeps/fills";
     // So many rows that none of them is the last one for a long time.
     let sizes: Vec<String> = (1..=200).map(|size| size.to_string()).collect();
-    let mut child = command(program())
+    let mut child = command("env")
+        // Who runs the tests in the background of a script ignores Ctrl-C, and all that they start with it.
+        .arg("--default-signal=INT")
+        .arg(program())
         .args([
             "compare",
             path,
@@ -582,7 +585,12 @@ fn an_interrupt_leaves_no_side() {
         .status()
         .expect("kill");
     assert!(killed.success());
-    let ended = child.wait().expect("it ends");
+    let mut ended = None;
+    wait(&mut || {
+        ended = child.try_wait().expect("it is a child");
+        ended.is_some()
+    });
+    let ended = ended.expect("it ended");
     assert_eq!(ended.code(), None, "{ended}");
     // Orphans have another parent; by name, none is left that this test began.
     wait(&mut || sides_of(child.id()) == 0 && sides_of(1) == 0);

@@ -12,7 +12,7 @@ use pathproof_reports::{Compared, Comparison, End, Gate, Gated, Record, Report};
 use super::session::{Session, complain, default_out, program, program_name};
 use super::verify::address;
 use super::{Common, GateArgs, drawn_seed};
-use crate::gate::{self, Again, Counts, Held, Part, Policy, Verification};
+use crate::gate::{self, Again, Counts, Part, Policy, Verification};
 use crate::ledger::exit;
 use crate::plan::{Settings, quoted};
 use crate::select;
@@ -402,7 +402,7 @@ impl Run<'_> {
         let mut again = vec!["count".into()];
         again.extend(how);
         Ok(self.judge("counts", &report, &again, &[], |part| {
-            gate::counts(part, &tolerances, &Held::Records)
+            gate::counts_of_records(part, &tolerances)
         }))
     }
 
@@ -493,7 +493,7 @@ impl Run<'_> {
             // What the comparison says of times is no matter of counts: those that are missing are rows.
             let looked_into = [exit::SLOWER, exit::INCONCLUSIVE];
             judged.extend(self.judge("counts", &report, &own, &looked_into, |part| {
-                gate::counts(part, &counts.tolerances(), &Held::BothSides)
+                gate::counts_of_both_sides(part, &counts.tolerances())
             }));
         }
         if self.wants("times") {

@@ -189,11 +189,11 @@ fn receipts(part: &Part<'_>, required: bool, rows: &[&PathRow]) -> Option<Gated>
         (true, 0) => None,
         (true, n) => Some(part.passes(
             ALL,
-            format!("{n} paths have receipts, and keep their promises"),
+            format!("{n} path(s) have receipts, and keep their promises"),
             allowed.into(),
         )),
         (false, n) => {
-            let found = format!("{n} paths have receipts, and {why}");
+            let found = format!("{n} path(s) have receipts, and {why}");
             Some(match required {
                 true => part.fails(
                     ALL.into(),
@@ -299,22 +299,6 @@ fn required(part: &Part<'_>, name: &str, catalog: &Catalog, rows: &[&PathRow]) -
     part.fails(name.into(), found, "is verified", part.command.into())
 }
 
-/// Where instructions are counted.
-pub(crate) enum Held {
-    /// By `count`, against records.
-    Records,
-    /// Beside the times, on both sides.
-    BothSides,
-}
-
-/// Exact instructions, against those of the base.
-pub(crate) fn counts(part: &Part<'_>, tolerances: &Tolerances, held: &Held) -> Vec<Gated> {
-    match held {
-        Held::Records => of_records(part, tolerances),
-        Held::BothSides => of_both_sides(part, tolerances),
-    }
-}
-
 fn allowed(tolerance: f64) -> String {
     match tolerance {
         0.0 => "no more".into(),
@@ -322,7 +306,8 @@ fn allowed(tolerance: f64) -> String {
     }
 }
 
-fn of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
+/// Exact instructions, as `count` held them against records.
+pub(crate) fn counts_of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
     let mut judged = Vec::new();
     for figure in part
         .report
@@ -366,19 +351,18 @@ fn of_records(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
     judged
 }
 
-fn is_counted(row: &Comparison) -> bool {
-    row.base.instructions.is_some() && row.head.instructions.is_some()
-}
-
-fn of_both_sides(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
+/// Exact instructions of both sides of the comparison.
+pub(crate) fn counts_of_both_sides(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
     let mut judged = Vec::new();
     let rows = part.report.comparisons();
     for (operation, rows) in by_operation(rows.map(|row| (row.operation.as_str(), row))) {
         let tolerance = tolerances.of(operation);
         let (mut counted, mut differ, mut grown) = (0, 0, Vec::new());
+        let mut without: Vec<&Comparison> = Vec::new();
         for row in &rows {
             let [Some(base), Some(head)] = [&row.base, &row.head].map(|side| side.instructions)
             else {
+                without.push(row);
                 continue;
             };
             counted += 1;
@@ -394,7 +378,6 @@ fn of_both_sides(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
                 ));
             }
         }
-        let without: Vec<&&Comparison> = rows.iter().filter(|row| !is_counted(row)).collect();
         if let Some(first) = without.first() {
             let why = first
                 .reason
@@ -405,9 +388,10 @@ fn of_both_sides(part: &Part<'_>, tolerances: &Tolerances) -> Vec<Gated> {
                 without.len(),
                 rows.len()
             );
-            // Of none there is nothing that could have failed.
+            // Of none there is nothing that could have failed. Whether a base may be missing is said of times.
+            let no_base = without.iter().all(|row| row.verdict == Compared::NoBase);
             let exit = match counted {
-                0 => exit::INCONCLUSIVE,
+                0 if !no_base => exit::INCONCLUSIVE,
                 _ => exit::PASS,
             };
             judged.push(part.unclear(
@@ -436,7 +420,7 @@ pub(crate) struct Again {
 }
 
 /// The change of a row's time, in words.
-pub(crate) fn change(row: &Comparison) -> String {
+fn change(row: &Comparison) -> String {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
     match &row.ratio {
         Some(of) => format!(
@@ -856,7 +840,7 @@ mod tests {
             let mut row = compared(Compared::Same, 1.0);
             (row.base.instructions, row.head.instructions) = (base, head);
             let report = report(vec![Record::Comparison(row)], 0);
-            let rows = counts(&part("counts", &report), tolerances, &Held::BothSides);
+            let rows = counts_of_both_sides(&part("counts", &report), tolerances);
             assert_eq!(rows.len(), 1, "{rows:?}");
             (rows[0].verdict, rows[0].exit)
         };
@@ -869,6 +853,13 @@ mod tests {
         assert_eq!(grown(Some(100), Some(102), &one), (Gate::Fails, 3));
         // Nothing was counted: nobody can tell, and that is no pass.
         assert_eq!(grown(Some(100), None, &none), (Gate::Inconclusive, 5));
+        let new = Comparison {
+            ratio: None,
+            ..compared(Compared::NoBase, 1.0)
+        };
+        let report = report(vec![Record::Comparison(new)], 0);
+        let rows = counts_of_both_sides(&part("counts", &report), &none);
+        assert_eq!((rows[0].verdict, rows[0].exit), (Gate::Inconclusive, 0));
     }
 
     fn path(isa: &str, state: State, receipt: Option<&str>) -> PathRow {
@@ -926,11 +917,7 @@ mod tests {
         let of = |reason: &str| {
             let figure = Figure::new(AGAINST, Err(reason.into()), "x").of("op", "avx2", "fills");
             let report = report(vec![Record::Figure(figure)], 0);
-            let rows = counts(
-                &part("counts", &report),
-                &Tolerances::default(),
-                &Held::Records,
-            );
+            let rows = counts_of_records(&part("counts", &report), &Tolerances::default());
             let first = rows.into_iter().next().expect("a row");
             (first.verdict, first.exit)
         };

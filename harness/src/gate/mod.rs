@@ -6,6 +6,7 @@ mod judge;
 mod policy;
 
 pub(crate) use judge::{
-    Again, Held, Part, counts, itself, mutation, promised, times, unexplained, verification,
+    Again, Part, counts_of_both_sides, counts_of_records, itself, mutation, promised, times,
+    unexplained, verification,
 };
 pub(crate) use policy::{Counts, Policy, Verification, read};

@@ -80,7 +80,11 @@ fn main() -> ExitCode {
 fn test() -> ExitCode {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to write in");
     run::SCRATCH.set(folder.path().into()).expect("set once");
-    let mut trials = findings::trials();
+    let mut trials = Vec::new();
+    // What takes longest comes first, so that no core waits for it at the end.
+    #[cfg(target_os = "linux")]
+    trials.extend(comparing::trials());
+    trials.extend(findings::trials());
     trials.extend(conditions::trials());
     trials.extend(conditions::of_machines());
     #[cfg(unix)]
@@ -91,8 +95,6 @@ fn test() -> ExitCode {
         trials.extend(mutants::trials());
         trials.extend(receipts::trials());
     }
-    #[cfg(target_os = "linux")]
-    trials.extend(comparing::trials());
     trials.extend(gating::trials());
     trials.extend(shares::trials());
     trials.extend(times::trials());

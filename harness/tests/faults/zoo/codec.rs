@@ -139,9 +139,11 @@ pub(super) mod reference {
     pub(in super::super) fn encode_inlined(bytes: &[u8]) -> Vec<u8> {
         let digits = b"0123456789abcdef";
         let mut text = vec![0; 2 * bytes.len()];
-        for at in 0..bytes.len() {
-            text[2 * at] = digits[usize::from(bytes[at] % 16)];
-            text[2 * at + 1] = digits[usize::from(bytes[at] / 16)];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+            *pair = [
+                digits[usize::from(byte % 16)],
+                digits[usize::from(byte / 16)],
+            ];
         }
         text
     }
@@ -153,12 +155,12 @@ pub(super) mod reference {
         }
         let mut bytes = vec![0; text.len() / 2];
         for (at, &byte) in text.iter().enumerate() {
-            let digit = char::from(byte)
-                .to_digit(16)
-                .filter(|_| !byte.is_ascii_uppercase());
-            let digit =
-                digit.ok_or_else(|| Failure::at("bad_digit", at).detail([text[at].into()]))?;
-            bytes[at / 2] += (digit as u8) << (at % 2 * 4);
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                _ => return Err(Failure::at("bad_digit", at).detail([byte.into()])),
+            };
+            bytes[at / 2] += digit << (at % 2 * 4);
         }
         Ok(bytes)
     }

@@ -25,14 +25,14 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn all() -> Vec<Operation> {
-    vec![
+    let all = vec![
         codec("independent", reference),
         codec("shares_table", |bytes| {
             let mut text = vec![0; 2 * bytes.len()];
             tail(bytes, &mut text, black_box(&LETTERS));
             text
         }),
-        // A verification that never sees a tail, but where receipts do, at 4,097.
+        // A verification that never sees a tail, but where receipts do, at 513.
         codec("whole_blocks", reference).from_bytes(|plain, _| {
             let whole = plain.len() / BLOCK * BLOCK;
             plain[..if plain.len() <= 512 {
@@ -52,7 +52,10 @@ fn all() -> Vec<Operation> {
         lookup("wrong", |bytes| vec![0; bytes.len()]),
         absent("one_is_absent").path(CodePath::returns("scalar", |i| Ok(looked_up(i.bytes())))),
         absent("all_are_absent"),
-    ]
+    ];
+    // Four blocks, and eight times that for the receipts: what is stepped, and what is tried of each mutant, is an eighth of the usual.
+    let sweeps = |operation: Operation| operation.sweeps_to(4 * BLOCK);
+    all.into_iter().map(sweeps).collect()
 }
 
 // --- a table, a vector kernel and a tail

@@ -1,10 +1,8 @@
 //! Receipts, counts and mutation scores: what every view says is what the records say.
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::{
+use crate::common::{
     RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element, markdown_rows,
     no_words_touch, sample, words,
 };

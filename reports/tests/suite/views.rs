@@ -1,8 +1,6 @@
 //! The views: they say what the records say, and nothing in a record can act in them.
 
-mod common;
-
-use common::{KILLED, VERIFIED, any_report, cells_of_rows, element, sample, words};
+use crate::common::{KILLED, VERIFIED, any_report, cells_of_rows, element, sample, words};
 use pathproof_reports::{
     Compared, End, Figure, Outcome, PathRow, Record, Report, State, json, junit, markdown, page,
     read_from, text,

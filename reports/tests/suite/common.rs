@@ -1,8 +1,5 @@
 //! Records for the tests: made-up runs, kept as files, and arbitrary ones. And a reader of pages.
-#![allow(
-    dead_code,
-    reason = "six test programs compile this module, and none needs all of it"
-)]
+#![allow(dead_code, reason = "without charts, few of the tests are there")]
 
 use std::collections::BTreeMap;
 

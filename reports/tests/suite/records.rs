@@ -1,10 +1,8 @@
 //! The format: what is written is read, and what is no records file is refused in one clear line.
 
-mod common;
-
 use std::io::{BufReader, ErrorKind, Read};
 
-use common::{COMPARED, GATED, KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
+use crate::common::{COMPARED, GATED, KILLED, RECEIPTS, VERIFIED, any_machine, any_record, sample};
 use pathproof_reports::{
     Calibration, Compared, Comparison, End, Figure, Gate, Gated, MAX_LINE, Outcome, ReadError,
     Receipt, Record, Report, Run, SCHEMA, State, Survivor, Writer, read, read_from,

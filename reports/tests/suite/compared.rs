@@ -1,8 +1,6 @@
 //! Comparisons and calibrations: what every view says is what the records say.
 
-mod common;
-
-use common::{
+use crate::common::{
     COMPARED, RECEIPTS, TIMED, VERIFIED, any_report, attribute, cells_of_rows, element,
     markdown_rows, no_words_touch, sample, words,
 };

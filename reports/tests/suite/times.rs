@@ -1,8 +1,6 @@
 //! Measured times: what the tables and charts say is what the records say.
 
-mod common;
-
-use common::{
+use crate::common::{
     TIMED, TIMED_AVX2, VERIFIED, any_report, cells_of_rows, element, no_words_touch, sample, words,
 };
 use pathproof_reports::{Figure, Outcome, Record, Report, State, markdown, page, text};

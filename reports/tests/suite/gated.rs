@@ -1,8 +1,6 @@
 //! Gates: what every view says of a row is what the records say, and what fails is seen first.
 
-mod common;
-
-use common::{
+use crate::common::{
     COMPARED, GATED, KILLED, VERIFIED, any_report, cells_of_rows, element, markdown_rows, sample,
 };
 use pathproof_reports::{Gate, Gated, Record, Report, annotations, junit, markdown, page, text};

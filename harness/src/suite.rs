@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use libtest_mimic::{Arguments, Failed, Trial, run};
 use pathproof_reports::{PathRow, State};
 
+use crate::cmd::parse_shard;
 use crate::ledger::{Ledger, exit};
 use crate::operation::{self, Operation};
 use crate::plan::Settings;
@@ -16,7 +17,8 @@ use crate::worker::{self, Host, Launch};
 /// A test suite for a `[[test]]` with `harness = false`: one test per path, named `operation/isa/delivery`; an unavailable path
 /// is an ignored test whose kind is the reason. Takes the arguments of `cargo test` (`--list`, `--exact`, a filter, …).
 ///
-/// The seed is drawn from the clock, or taken from `PATHPROOF_SEED`; a failed test prints it.
+/// The seed is drawn from the clock, or taken from `PATHPROOF_SEED`; a failed test prints it. With `PATHPROOF_SHARD`, as in 2/4,
+/// each path is verified on that share of its cases, as by `verify --shard`; its receipt is taken in any case.
 pub fn tests(operations: Vec<Operation>) -> ExitCode {
     worker::answer(&operations);
     suite(&operations).unwrap_or_else(|why| {
@@ -40,11 +42,14 @@ fn suite(operations: &[Operation]) -> Result<ExitCode, String> {
                 >> 32
         }
     };
-    let settings = Settings {
+    let mut settings = Settings {
         seed,
         cases: 5000,
         ..Settings::default()
     };
+    if let Ok(text) = std::env::var("PATHPROOF_SHARD") {
+        settings.shard = parse_shard(&text).map_err(|why| format!("PATHPROOF_SHARD={why}"))?;
+    }
     let catalog = Arc::new(Host::new(&launch, &settings)?.catalog()?);
     let mut trials = Vec::new();
     for (o, entry) in catalog.operations.iter().enumerate() {
@@ -125,11 +130,11 @@ impl Together {
         }
         let outcome = |subject: usize| {
             let PathRow { state, reason, .. } = ledger.row(operation, subject);
-            let (seed, why) = (job.settings.seed, reason.unwrap_or_default());
+            let (settings, why) = (job.settings.flags(), reason.unwrap_or_default());
             match state {
                 State::Verified => Ok(()),
                 _ => Err(format!(
-                    "{state}: {why}\nseed {seed}\n{}",
+                    "{state}: {why}\nverified with{settings}\n{}",
                     findings[subject]
                 )),
             }

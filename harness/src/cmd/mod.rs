@@ -612,7 +612,7 @@ impl VerifyArgs {
             cases: self.cases,
             exhaustive: self.exhaustive,
             data: self.data.as_deref().map(parse_data).transpose()?,
-            shard: self.shard.as_deref().map_or(Ok((0, 1)), parse_shard)?,
+            shard: self.shard.as_deref().map_or(Ok((0, 1)), shard_option)?,
             timeout: self.limits.timeout_ms()?,
         })
     }
@@ -635,7 +635,7 @@ fn parse_data(text: &str) -> Result<(PathBuf, usize), String> {
     parsed.ok_or_else(|| format!("--data {text:?}: FILE:ROW was expected, ROW being the bytes of a row, as in rows.u8:384"))
 }
 
-/// A share, counted from 0, and of how many.
+/// A share, counted from 0, and of how many. What is wrong with it is said behind the name of who gave it.
 pub(crate) fn parse_shard(text: &str) -> Result<(u64, u64), String> {
     let parsed = text
         .split_once('/')
@@ -643,9 +643,14 @@ pub(crate) fn parse_shard(text: &str) -> Result<(u64, u64), String> {
     match parsed {
         Some((i, n)) if (1..=n).contains(&i) => Ok((i - 1, n)),
         _ => Err(format!(
-            "--shard {text:?}: I/N was expected, with I from 1 to N, as in 2/4"
+            "{text:?}: I/N was expected, with I from 1 to N, as in 2/4"
         )),
     }
+}
+
+/// The same, of the option of that name.
+pub(crate) fn shard_option(text: &str) -> Result<(u64, u64), String> {
+    parse_shard(text).map_err(|why| format!("--shard {why}"))
 }
 
 /// The whole command line of a client. Answers the hidden call of its own workers first, before anything is printed or started.

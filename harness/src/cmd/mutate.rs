@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathproof_reports::{Figure, PathRow, Record, State, Survivor};
 
 use super::session::{Session, complain, default_out, program};
-use super::{Common, MutateArgs, parse_shard};
+use super::{Common, MutateArgs, shard_option};
 use crate::ledger::exit;
 use crate::mutate::accepted::Known;
 use crate::mutate::{Left, Mutant, Mutated, Mutation, Score, Trial, mutate_all};
@@ -36,7 +36,7 @@ pub(super) fn mutate(common: &Common, launch: &Launch, args: &MutateArgs) -> Res
             .map(|name| check(name))
             .collect::<Result<_, _>>()?,
         after: args.answers_after,
-        share: args.shard.as_deref().map(parse_shard).transpose()?,
+        share: args.shard.as_deref().map(shard_option).transpose()?,
     };
     let catalog = Host::new(launch, &settings)?.catalog()?;
     let selected = select(&catalog, args.filter.as_deref())?;

@@ -310,7 +310,7 @@ impl Mutation {
         }?;
         let shard = self.shard.as_ref();
         shard.map_or(Ok(()), |shard| {
-            let parsed = parse_shard(shard.get_ref());
+            let parsed = parse_shard(shard.get_ref()).map_err(|why| format!("shard = {why}"));
             parsed.map(|_| ()).map_err(at(shard))
         })
     }

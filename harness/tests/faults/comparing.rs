@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use pathproof_reports::{Compared, Comparison, State};
 
 use crate::run::{Ran, command, program, scratch, zoo, zoo_as};
@@ -579,12 +581,8 @@ fn an_interrupt_leaves_no_side() {
         }
     };
     wait(&mut || sides_of(child.id()) == 3);
-    let group = format!("-{}", child.id());
-    let killed = command("kill")
-        .args(["-INT", "--", &group])
-        .status()
-        .expect("kill");
-    assert!(killed.success());
+    let group = Pid::from_raw(child.id().try_into().expect("a process"));
+    killpg(group, Signal::SIGINT).expect("it runs");
     let mut ended = None;
     wait(&mut || {
         ended = child.try_wait().expect("it is a child");

@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Ok("moods") => pathproof::main(zoo::moods::operations()),
         Ok("shares") => pathproof::main(zoo::shares::operations()),
+        Ok("shares as tests") => pathproof::tests(zoo::shares::operations()),
         // What a plain #[test] does when it is called as a worker.
         Ok("no host") if first == "worker" => {
             println!("running 0 tests");

@@ -20,6 +20,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_fault_that_one_case_shows_is_found_in_one_share();
             Ok(())
         }),
+        Trial::test("shares_of_a_test_suite_are_its_whole", || {
+            shares_of_a_test_suite_are_its_whole();
+            Ok(())
+        }),
     ]
 }
 
@@ -116,4 +120,33 @@ fn a_fault_that_one_case_shows_is_found_in_one_share() {
             assert_eq!(ran.records().findings().count(), found, "{of}");
         }
     }
+}
+
+/// The same in a `[[test]]`, which is told by its environment.
+fn shares_of_a_test_suite_are_its_whole() {
+    let suite = |name: &str, shard: Option<&str>| {
+        let notes = scratch(name);
+        let mut command = command(program());
+        command
+            .env(crate::MAIN, "shares as tests")
+            .env(NOTES, &notes)
+            .env("PATHPROOF_SEED", "1")
+            .args(["--exact", "shared/notes/fills"]);
+        command.envs(shard.map(|shard| ("PATHPROOF_SHARD", shard)));
+        let ran = Ran::of(command.output().expect("the zoo runs"));
+        let noted = fs::read_to_string(&notes).unwrap_or_default();
+        (ran, noted.lines().map(str::to_string).collect::<Vec<_>>())
+    };
+    let (ran, whole) = suite("noted by tests", None);
+    assert!(ran.exit == Some(0) && !whole.is_empty(), "{ran:#?}");
+    let shares = ["1/3", "2/3", "3/3"].map(|shard| {
+        let (ran, noted) = suite(&format!("noted by {}", &shard[..1]), Some(shard));
+        assert!(ran.exit == Some(0) && !noted.is_empty(), "{ran:#?}");
+        noted
+    });
+    assert_eq!(difference(&whole, &shares.each_ref()), BTreeMap::new());
+    let (ran, noted) = suite("noted by none", Some("4/3"));
+    assert_eq!((ran.exit, noted.len()), (Some(2), 0), "{ran:#?}");
+    let says = "PATHPROOF_SHARD=\"4/3\": I/N was expected";
+    assert!(ran.stderr.contains(says), "{ran:#?}");
 }

@@ -543,3 +543,30 @@ pub(crate) fn any_report() -> impl Strategy<Value = Report> {
         }
     })
 }
+
+/// Nothing of a record that was made to do harm acts in a view of it: words touch in the page at `touching` places, the text `says`
+/// what it is about, and the Markdown has more than `rows` rows.
+#[cfg(feature = "charts")]
+pub(crate) fn nothing_acts(report: &Report, touching: usize, says: &str, rows: usize) {
+    use pathproof_reports::{junit, markdown, page, text};
+
+    let shown = page(std::slice::from_ref(report));
+    assert!(!shown.contains("<script") && !shown.contains("<img"));
+    assert!(shown.contains("&lt;script&gt;alert(1)"));
+    assert_eq!(no_words_touch(&shown), touching);
+    for part in shown.split("<table class=\"numbers").skip(1) {
+        let part = format!(
+            "<table class=\"numbers{}</table>",
+            &part[..part.find("</table>").unwrap()]
+        );
+        Document::parse(&part).unwrap_or_else(|error| panic!("{error}: {part}"));
+    }
+    let shown = text(report, false);
+    assert!(!shown.contains(['\u{1b}', '\u{202e}', '\r']) && shown.contains(says));
+    let shown = markdown(report);
+    assert!(!shown.contains(['\u{1b}', '\u{202e}', '\r']));
+    let found = markdown_rows(&shown);
+    assert!(found > rows, "{found}");
+    let xml = junit(report);
+    assert!(Document::parse(&xml).is_ok(), "{xml}");
+}

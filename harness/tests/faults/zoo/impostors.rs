@@ -105,7 +105,7 @@ fn best(bytes: &[u8], out: &mut [u8]) -> usize {
     }
 }
 
-/// A dispatcher whose last rung, above a page, is the first.
+/// A dispatcher whose last rung, for the longest input of a receipt, is the first.
 fn falls_to_scalar(i: &Input<'_>, out: &mut [u8]) -> Outcome<usize> {
     Ok(if i.bytes().len() == LONG {
         encode(i.bytes(), out)
